@@ -1,0 +1,43 @@
+"""The pack's nodes: the one list of classes, and what ComfyUI calls when it loads them."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import _host
+from ._weights_routes import register_routes
+from .color import KeepColor
+from .features import WCT, AdaIN, BlendFeatures, Decode, Encode
+from .loaders import LoadDecoder, LoadEncoder, LoadStylizer
+from .stylize import Stylize
+
+NODES: list[type[io.ComfyNode]] = [
+    Stylize,
+    LoadStylizer,
+    KeepColor,
+    LoadEncoder,
+    Encode,
+    AdaIN,
+    WCT,
+    BlendFeatures,
+    LoadDecoder,
+    Decode,
+]
+
+
+class StyleAtelier(ComfyExtension):
+    """The pack as the host sees it."""
+
+    async def on_load(self) -> None:
+        """Tell the host about the model folder and the page's routes."""
+        _host.register_folder()
+        register_routes()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Every node class, in the order of the documentation."""
+        return NODES
+
+
+async def comfy_entrypoint() -> StyleAtelier:
+    """Called by ComfyUI once, after importing the pack."""
+    return StyleAtelier()

@@ -1,0 +1,37 @@
+"""What travels on the pack's wires: their types, and the carrier of a network with its patcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from comfy_api.latest import io
+
+EncoderSocket = io.Custom("ATELIER_ENCODER")
+FeaturesSocket = io.Custom("ATELIER_FEATURES")
+DecoderSocket = io.Custom("ATELIER_DECODER")
+StylizerSocket = io.Custom("ATELIER_STYLIZER")
+
+Model = TypeVar("Model")
+
+
+@dataclass(frozen=True, eq=False)
+class Hosted(Generic[Model]):
+    """A model (Encoder, Decoder or Stylizer) and the host's patcher around its network.
+
+    The host looks for `.patcher` on what its cache holds, to know which networks are in use. files: what the model was
+    read from, with the modification time then. origin: the one this is a variant of, kept alive with it.
+    """
+
+    model: Model
+    patcher: Any
+    files: tuple[tuple[Path, int], ...] = ()
+    origin: Hosted[Any] | None = None
+
+    def variant(self, model: Model) -> Hosted[Model]:
+        """Another way to use the same network."""
+        return replace(self, model=model, origin=self)
+
+    def __repr__(self) -> str:
+        return repr(self.model)

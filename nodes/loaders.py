@@ -1,0 +1,110 @@
+"""Loaders: a choice of the list becomes an encoder, a decoder or a stylizer."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..models import library
+from . import _host
+from ._sockets import DecoderSocket, EncoderSocket, StylizerSocket
+
+BUILT_IN = "Pocket (built-in)"
+CHOICE_TOOLTIP = (
+    "Built-in ones work at once. The named ones are downloaded the first time they are used. Your own files in "
+    "models/style_atelier are listed below them and recognised by what is in them."
+)
+
+
+class LoadEncoder(io.ComfyNode):
+    """A choice -> ATELIER_ENCODER."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierLoadEncoder",
+            display_name="Load Style Encoder",
+            category="Style Atelier/loaders",
+            description="Loads the network that looks at pictures and describes them as "
+            "features. Use the encoder that belongs to your decoder.",
+            search_aliases=["vgg", "vgg19", "vgg16", "encoder loader", "style features", "filter bank"],
+            inputs=[
+                io.Combo.Input(
+                    "encoder", options=library.encoder_choices(_host.model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                ),
+                io.Combo.Input(
+                    "pooling",
+                    options=["max", "average"],
+                    default="max",
+                    advanced=True,
+                    tooltip="How the encoder shrinks its features. max is what decoders were "
+                    "trained with; average gives smoother features.",
+                ),
+            ],
+            outputs=[EncoderSocket.Output(display_name="encoder", tooltip="For Encode Picture.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, encoder: str, pooling: str) -> int:
+        return _host.file_stamp(encoder)
+
+    @classmethod
+    def execute(cls, encoder: str, pooling: str) -> io.NodeOutput:
+        hosted = _host.load("encoder", encoder, library.load_encoder)
+        return io.NodeOutput(hosted if pooling == "max" else hosted.variant(hosted.model.with_pooling(pooling)))
+
+
+class LoadDecoder(io.ComfyNode):
+    """A choice -> ATELIER_DECODER."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierLoadDecoder",
+            display_name="Load Style Decoder",
+            category="Style Atelier/loaders",
+            description="Loads the network that paints a picture from features. It "
+            "understands only the features of its own encoder.",
+            search_aliases=["adain decoder", "wct decoder", "decoder loader"],
+            inputs=[
+                io.Combo.Input(
+                    "decoder", options=library.decoder_choices(_host.model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                ),
+            ],
+            outputs=[DecoderSocket.Output(display_name="decoder", tooltip="For Decode Features.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, decoder: str) -> int:
+        return _host.file_stamp(decoder)
+
+    @classmethod
+    def execute(cls, decoder: str) -> io.NodeOutput:
+        return io.NodeOutput(_host.load("decoder", decoder, library.load_decoder))
+
+
+class LoadStylizer(io.ComfyNode):
+    """A choice -> ATELIER_STYLIZER."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierLoadStylizer",
+            display_name="Load Stylizer",
+            category="Style Atelier/loaders",
+            description="Loads a complete style transfer method, for Stylize. The built-in one needs no download.",
+            search_aliases=["style transfer", "neural style", "adain", "wct", "stylizer loader", "arbitrary style"],
+            inputs=[
+                io.Combo.Input(
+                    "stylizer", options=library.stylizer_choices(_host.model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                ),
+            ],
+            outputs=[StylizerSocket.Output(display_name="stylizer", tooltip="For Stylize.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, stylizer: str) -> int:
+        return _host.file_stamp(stylizer)
+
+    @classmethod
+    def execute(cls, stylizer: str) -> io.NodeOutput:
+        return io.NodeOutput(_host.load("stylizer", stylizer, library.load_stylizer))
