@@ -1,0 +1,49 @@
+// @ts-check
+// The pack's own words in the page's language: the `styleAtelier` section of locales/<language>/main.json.
+
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+
+/** @type {Record<string, any>} */
+let languages = {};
+
+/** Ask the host for the words of all languages; resolves even when they don't come, then keys are shown. */
+export const ready = api
+  .fetchApi("/i18n")
+  .then((/** @type {Response} */ answer) => answer.json())
+  .then((/** @type {Record<string, any>} */ all) => {
+    languages = all;
+  })
+  .catch((/** @type {unknown} */ error) => console.warn("Style Atelier: no translations:", error));
+
+/** @param {string} language @param {string} key @returns {string | undefined} */
+function lookUp(language, key) {
+  return languages[language]?.styleAtelier?.[key];
+}
+
+/**
+ * The text of `key` in the page's language, else in English; `{word}` is replaced by `values.word`.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values]
+ * @returns {string}
+ */
+export function text(key, values = {}) {
+  const language = String(app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
+  const words = lookUp(language, key) ?? lookUp(language.split("-")[0], key) ?? lookUp("en", key) ?? key;
+  return words.replace(/\{(\w+)\}/g, (whole, word) => String(values[word] ?? whole));
+}
+
+/**
+ * A size for people: "820 kB", "9.8 MB", "1.2 GB".
+ * @param {number} bytes
+ * @returns {string}
+ */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB"];
+  let power = 0;
+  while (bytes >= 1000 && power < units.length - 1) {
+    bytes /= 1000;
+    power += 1;
+  }
+  return `${power && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[power]}`;
+}

@@ -1,0 +1,123 @@
+// @ts-check
+// The panel under a loader's combo: is the chosen file here, how big is it, what may be done with it, and a download button.
+
+import { describe } from "./weights_state.js";
+import { ready } from "./strings.js";
+import { ask, current, watch } from "./weights_store.js";
+
+const WIDTH = 290;
+const HEIGHT = 76;
+const HEIGHT_WITH_ERROR = 118;
+const STYLE_SHEET = new URL("./weights_panel.css", import.meta.url).href;
+
+/**
+ * Add the panel to one of our loader nodes.
+ * @param {any} node a loader node, just created
+ * @param {string} input the name of its combo
+ */
+export function addWeightsPanel(node, input) {
+  const combo = node.widgets?.find((/** @type {any} */ widget) => widget.name === input);
+  if (!combo) return;
+  addStyleSheet();
+  const panel = new Panel(() => String(combo.value));
+  const height = () => (panel.view?.error ? HEIGHT_WITH_ERROR : HEIGHT);
+  const widget = node.addDOMWidget("weights", "STYLE_ATELIER_WEIGHTS", panel.element, {
+    serialize: false,
+    hideOnZoom: false,
+    margin: 6,
+    getMinHeight: height,
+    getMaxHeight: height,
+    getValue: () => "",
+  });
+  widget.serialize = false;
+  node.setSize([Math.max(node.size[0], WIDTH), node.size[1]]);
+
+  const chosen = combo.callback;
+  combo.callback = function (/** @type {any[]} */ ...args) {
+    const result = chosen?.apply(this, args);
+    panel.draw();
+    return result;
+  };
+  const configured = node.onConfigure;
+  node.onConfigure = function (/** @type {any[]} */ ...args) {
+    configured?.apply(this, args);
+    panel.draw();
+  };
+  const stopWatching = watch(() => {
+    panel.draw();
+    node.setDirtyCanvas(true, true);
+  });
+  const removed = node.onRemoved;
+  node.onRemoved = function (/** @type {any[]} */ ...args) {
+    stopWatching();
+    removed?.apply(this, args);
+  };
+  ready.then(() => panel.draw());
+}
+
+function addStyleSheet() {
+  if (document.querySelector(`link[href="${STYLE_SHEET}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = STYLE_SHEET;
+  document.head.append(link);
+}
+
+class Panel {
+  /** @param {() => string} choice the combo's value */
+  constructor(choice) {
+    this.choice = choice;
+    this.element = make("div", "style-atelier-weights");
+    this.state = make("span", "style-atelier-weights-state");
+    this.state.setAttribute("role", "status");
+    this.button = /** @type {HTMLButtonElement} */ (make("button", "style-atelier-weights-button"));
+    this.button.type = "button";
+    this.button.addEventListener("click", () => this.click());
+    // The canvas would take a press on the button as the start of a drag.
+    this.button.addEventListener("pointerdown", (event) => event.stopPropagation());
+    this.licence = make("div", "style-atelier-weights-licence");
+    this.progress = /** @type {HTMLProgressElement} */ (make("progress", "style-atelier-weights-progress"));
+    this.error = make("div", "style-atelier-weights-error");
+    this.error.setAttribute("role", "alert");
+    const row = make("div", "style-atelier-weights-row");
+    row.append(this.state, this.button);
+    this.element.append(row, this.progress, this.licence, this.error);
+    this.draw();
+  }
+
+  draw() {
+    const view = describe(current(), this.choice());
+    this.view = view;
+    this.element.dataset.state = view.state;
+    this.state.textContent = view.text;
+    this.licence.textContent = view.licence;
+    this.licence.title = view.hint;
+    this.error.textContent = view.error;
+    this.error.title = view.error;
+    this.button.hidden = !view.action;
+    this.button.textContent = view.button;
+    this.progress.hidden = view.fraction === undefined;
+    if (view.fraction === null) this.progress.removeAttribute("value");
+    else this.progress.value = view.fraction ?? 0;
+  }
+
+  async click() {
+    const { name, action } = this.view ?? {};
+    if (!name || !action) return;
+    this.button.disabled = true;
+    try {
+      await ask(name, action);
+    } catch (error) {
+      this.error.textContent = String(error);
+    } finally {
+      this.button.disabled = false;
+    }
+  }
+}
+
+/** @param {string} tag @param {string} className @returns {HTMLElement} */
+function make(tag, className) {
+  const element = document.createElement(tag);
+  element.className = className;
+  return element;
+}

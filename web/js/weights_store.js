@@ -1,0 +1,102 @@
+// @ts-check
+// What the server says of the catalogue's weights, shared by all panels of the page.
+
+import { api } from "../../../scripts/api.js";
+
+/**
+ * @typedef {{name: string, state: "downloading" | "done" | "failed" | "cancelled", done: number, total: number | null, error: string}} Job
+ * @typedef {{id: string, commercial: boolean, url: string}} Licence
+ * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number}} File
+ * @typedef {{name: string, title: string, state: "present" | "partial" | "missing", bytes: number | null, files: File[],
+ *   licence: Licence, source: string, note: string, job: Job | null}} Entry
+ * @typedef {{entries: Entry[], own_files: Record<string, number>, refusal: string | null}} Status
+ */
+
+const EVENT = "style_atelier.weights";
+const ROUTE = "/style_atelier/weights";
+
+/** @type {Status | null} */
+let status = null;
+/** @type {Promise<void> | null} */
+let asking = null;
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+/** @returns {Status | null} null until the server has answered. */
+export function current() {
+  return status;
+}
+
+/**
+ * Call `listener` at every change until the returned function is called.
+ * @param {() => void} listener
+ * @returns {() => void}
+ */
+export function watch(listener) {
+  listeners.add(listener);
+  if (!status) refresh();
+  return () => listeners.delete(listener);
+}
+
+/** Ask the server again; calls during an answer under way share it. */
+export function refresh() {
+  asking ??= read().finally(() => {
+    asking = null;
+    tellAll();
+  });
+  return asking;
+}
+
+async function read() {
+  try {
+    const answer = await api.fetchApi(ROUTE);
+    if (answer.ok) status = await answer.json();
+  } catch (error) {
+    console.warn("Style Atelier: the weights' status could not be read:", error);
+  }
+}
+
+/**
+ * Start or stop the download of an entry.
+ * @param {string} name
+ * @param {"download" | "cancel"} action
+ */
+export async function ask(name, action) {
+  const answer = await api.fetchApi(`${ROUTE}/${name.split("/").map(encodeURIComponent).join("/")}/${action}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: "{}",
+  });
+  const { job, error } = await answer.json();
+  if (job) take(job);
+  else if (error) take({ name, state: "failed", done: 0, total: null, error });
+}
+
+/** @param {Job} job */
+function take(job) {
+  const entry = status?.entries.find((each) => each.name === job.name);
+  if (!entry) return;
+  entry.job = job;
+  if (job.state === "downloading") tellAll();
+  else refreshKeeping(job);
+}
+
+/** A refused request is no job of the server's, so its message would be lost by the refresh. @param {Job} job */
+async function refreshKeeping(job) {
+  await refresh();
+  const entry = status?.entries.find((each) => each.name === job.name);
+  if (entry && !entry.job) entry.job = job;
+  tellAll();
+}
+
+function tellAll() {
+  for (const listener of listeners) listener();
+}
+
+/** A run may have fetched weights by itself. */
+function refreshIfWatched() {
+  if (listeners.size) refresh();
+}
+
+api.addEventListener(EVENT, (/** @type {CustomEvent<Job>} */ event) => take(event.detail));
+for (const event of ["execution_success", "execution_error", "reconnected"]) api.addEventListener(event, refreshIfWatched);
