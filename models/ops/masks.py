@@ -1,0 +1,24 @@
+"""Masks of regions at the resolution of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def at_size(mask: Tensor, height: int, width: int) -> Tensor:
+    """mask [B, 1, H, W] in 0..1 at another size: averaged over areas when shrinking, bilinear when growing."""
+    if mask.shape[-2:] == (height, width):
+        return mask
+    if mask.shape[-2] >= height and mask.shape[-1] >= width:
+        return F.adaptive_avg_pool2d(mask, (height, width))
+    return F.interpolate(mask, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def partition(masks: Sequence[Tensor]) -> list[Tensor]:
+    """Scale overlapping masks down so that they sum to at most 1 everywhere; what remains is nobody's."""
+    total = torch.stack(list(masks)).sum(0).clamp_min(1)
+    return [mask / total for mask in masks]

@@ -1,0 +1,37 @@
+"""Sizes: padding where reflection cannot, padding to multiples, resizing."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def pad_small(x: Tensor, least: int = 2) -> Tensor:
+    """Repeat the edge until both sides are at least `least`: reflection by one needs two pixels."""
+    h, w = x.shape[-2:]
+    if h >= least and w >= least:
+        return x
+    return F.pad(x, (0, max(0, least - w), 0, max(0, least - h)), mode="replicate")
+
+
+def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
+    """Extend the right and bottom to multiples, and to two of them at least; by reflection, at tiny sizes by the edge.
+
+    Two, because reflection by one inside a network of stride `multiple` needs two positions. Multiple 1 changes nothing.
+    """
+    if multiple == 1:
+        return images
+    h, w = images.shape[-2:]
+    down, right = max(-h % multiple, 2 * multiple - h), max(-w % multiple, 2 * multiple - w)
+    if not (down or right):
+        return images
+    mode = "reflect" if down < h and right < w else "replicate"
+    return F.pad(images, (0, right, 0, down), mode=mode)
+
+
+def same_size(images: Tensor, height: int, width: int) -> Tensor:
+    """Resize [B, C, H, W] by bicubic interpolation with antialiasing; unchanged where the size fits."""
+    if images.shape[-2:] == (height, width):
+        return images
+    resized = F.interpolate(images, size=(height, width), mode="bicubic", align_corners=False, antialias=True)
+    return resized.clamp(0, 1)

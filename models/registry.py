@@ -1,0 +1,75 @@
+"""The one door for files: any published checkpoint is recognised by its contents.
+
+A new family adds its ARCHITECTURES to FAMILIES; nothing else here changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from .architecture import Architecture, Tensors
+from .encoders.encoder import no_gradients
+from .families import adain, pocket, vgg, wct
+from .weights.errors import CheckpointError
+from .weights.readers import read_checkpoint
+
+FAMILIES = (vgg, adain, wct, pocket)
+ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
+
+
+def architecture(identity: str) -> Architecture:
+    """The architecture of this id. Raises KeyError."""
+    return {a.id: a for a in ARCHITECTURES}[identity]
+
+
+def recognise(tensors: Tensors) -> Architecture | None:
+    """The architecture of a state dict, or None for files of other programs."""
+    return next((a for a in ARCHITECTURES if a.recognise(tensors)), None)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that was recognised. config is what the architecture read from the tensors."""
+
+    path: Path
+    architecture: str
+    config: Any
+    tensors: dict[str, Tensor]
+    networks: dict[str, dict[str, Tensor]]
+
+    @property
+    def kind(self) -> str:
+        """encoder, decoder or stylizer."""
+        return architecture(self.architecture).kind
+
+    def build(self) -> nn.Module:
+        """The network with the file's weights: float32, gradients off. Raises CheckpointError if they do not fit."""
+        known = architecture(self.architecture)
+        network = known.build(self.config)
+        weights = {name: t.float() for name, t in known.rename(self.tensors, self.config).items()}
+        try:
+            network.load_state_dict(weights)
+        except (RuntimeError, KeyError) as error:
+            raise CheckpointError(f"{self.path.name} looks like {known.title} but its tensors do not fit: {error}") from error
+        return no_gradients(network)
+
+
+def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
+    """Read a weights file safely and recognise it.
+
+    hint: an architecture id that the catalogue knows for a file whose contents cannot tell (Caffe weights in torchvision's
+    layout). Raises CheckpointError when the file is damaged, unsafe, or of no architecture known here.
+    """
+    raw = read_checkpoint(path)
+    known = architecture(hint) if hint else recognise(raw.tensors)
+    if known is None:
+        names = ", ".join(list(raw.tensors)[:3]) or "no tensors"
+        raise CheckpointError(
+            f"{path.name} is of no architecture this pack knows (its first tensors are {names}): "
+            f"choose a file of {', '.join(sorted({a.title for a in ARCHITECTURES}))}"
+        )
+    return Checkpoint(path, known.id, known.configure(raw.tensors), raw.tensors, raw.networks)
