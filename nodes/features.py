@@ -22,8 +22,9 @@ BUDGET_TOOLTIP = (
 )
 BLEND_TOOLTIP = "What to mix: features of one encoder and of pictures of the same size. A new socket appears as you connect."
 STRENGTH_TOOLTIP = "How far to go: 0 keeps the content as it is, 1 gives the full style."
-CONTENT_MASK_TOOLTIP = "Where to change the content: white is changed, black is kept. "
-"Any size; it is resized to the picture."
+CONTENT_MASK_TOOLTIP = (
+    "Where to change the content: white is changed, black is kept. A mask of another size is stretched over it."
+)
 STYLE_MASK_TOOLTIP = "Which part of the style picture to take the style from: white counts, black does not."
 
 
@@ -40,7 +41,7 @@ class Encode(io.ComfyNode):
             search_aliases=["vgg features", "style features", "encode style", "encode content"],
             inputs=[
                 EncoderSocket.Input("encoder", tooltip="From Load Style Encoder."),
-                io.Image.Input("image", tooltip="The picture, or a batch. Gray is taken as RGB; transparency is ignored."),
+                io.Image.Input("image", tooltip="The picture, or a batch. Grey is taken as RGB; transparency is ignored."),
                 io.String.Input(
                     "taps",
                     default="",
@@ -141,7 +142,7 @@ class WCT(io.ComfyNode):
                     options=["none", "identity"],
                     default="none",
                     advanced=True,
-                    tooltip="identity adds a unit to the covariances: calmer where the content or the style is flat.",
+                    tooltip="identity adds a unit to the content's covariance: calmer where the content is flat.",
                 ),
                 io.Mask.Input("content_mask", optional=True, tooltip=CONTENT_MASK_TOOLTIP),
                 io.Mask.Input("style_mask", optional=True, tooltip=STYLE_MASK_TOOLTIP),

@@ -58,7 +58,7 @@ class Stylize(io.ComfyNode):
                     "keep_color",
                     options=["no", "luminance", "coral"],
                     default="no",
-                    tooltip="Keep the photo's colors: luminance keeps them point by point, coral "
+                    tooltip="Keep the photo's colours: luminance keeps them point by point, coral "
                     "keeps the palette as a whole, no takes the style's.",
                 ),
                 io.Combo.Input(
