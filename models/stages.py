@@ -106,9 +106,7 @@ class FeatureStylizer(Stylizer):
         self.stages = tuple(stages)
         modules = {id(m): m for s in stages for m in (s.encoder.module, s.decoder.module)}
         self.module = nn.ModuleList(modules.values())  # type: ignore[arg-type]
-        self.bytes_per_pixel = max(
-            s.encoder.bytes_per_pixel(s.taps) + s.decoder.bytes_per_pixel for s in self.stages
-        )
+        self.bytes_per_pixel = max(s.encoder.bytes_per_pixel(s.taps) + s.decoder.bytes_per_pixel for s in self.stages)
 
     def stylize(
         self,
@@ -130,8 +128,7 @@ class FeatureStylizer(Stylizer):
             masks = [m[i % m.shape[0]][None] for m in options.content_masks]
             for number, stage in enumerate(self.stages):
                 targets = [
-                    self._style(known, number, k, i % style.shape[0], style, options, full)
-                    for k, style in enumerate(styles)
+                    self._style(known, number, k, i % style.shape[0], style, options, full) for k, style in enumerate(styles)
                 ]
                 picture = self._run(stage, picture, targets, masks, options, method, beat)
             out[i] = picture[0].clamp(0, 1)
@@ -159,7 +156,9 @@ class FeatureStylizer(Stylizer):
             if mask is not None:
                 mask = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), stage.encoder.multiple)
                 if float(mask.sum()) < 1:
-                    raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+                    raise ValueError(
+                        "style_masks holds an empty mask: paint the part of the style picture to take the style from"
+                    )
             known[number, index, row] = stage.moments(picture, [mask], full, options.tile, Beat(1, silent))[0]
         return known[number, index, row]
 

@@ -1,8 +1,7 @@
 """Decoders that mirror VGG: from relu<k>_1 back to the picture.
 
 One network serves AdaIN's decoder (Huang and Belongie 2017), the feature invertors of WCT (Li et al. 2017) and the
-16x pruned ones (Wang et al. 2020): the convolutions of VGG-19 in reverse order, reflection padding, ReLU after all but
-the last, and nearest-neighbour enlargement after each conv<k>_1 with k > 1.
+16x pruned ones (Wang et al. 2020): the convolutions of VGG-19 in reverse order, reflection padding, ReLU between them, and nearest-neighbour enlargement after each conv<k>_1 with k > 1.
 """
 
 from __future__ import annotations
@@ -18,9 +17,13 @@ from ..ops.padding import pad_small
 
 @dataclass(frozen=True)
 class InverseVGGConfig:
-    """widths: (canonical name of the mirrored convolution, input channels, output channels), deep to shallow."""
+    """widths: (canonical name of the mirrored convolution, input channels, output channels), deep to shallow.
+
+    rectified: a ReLU on the picture too, as the 16x pruned decoders were trained with; it matters between WCT's levels.
+    """
 
     widths: tuple[tuple[str, int, int], ...]
+    rectified: bool = False
 
     @property
     def level(self) -> int:
@@ -40,9 +43,7 @@ class InverseVGG(nn.Module):
     def __init__(self, config: InverseVGGConfig) -> None:
         super().__init__()
         self.config = config
-        self.convs = nn.ModuleDict(
-            {name: nn.Conv2d(i, o, 3, padding=1, padding_mode="reflect") for name, i, o in config.widths}
-        )
+        self.convs = nn.ModuleDict({name: nn.Conv2d(i, o, 3, padding=1, padding_mode="reflect") for name, i, o in config.widths})
 
     def forward(self, x: Tensor) -> Tensor:
         last = self.config.widths[-1][0]
@@ -52,7 +53,7 @@ class InverseVGG(nn.Module):
                 x = F.relu(x, inplace=not x.requires_grad)
                 if name.endswith("_1"):
                     x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return x
+        return F.relu(x) if self.config.rectified else x
 
     @property
     def halo(self) -> int:

@@ -76,9 +76,7 @@ class Encoder:
         """Peak memory of encoding per pixel of a picture, in bytes."""
         return self.encoding.bytes_per_pixel(self.check(taps))
 
-    def encode(
-        self, images: Tensor, taps: Sequence[str] | None = None, tile: int = 0, progress: Progress = silent
-    ) -> Features:
+    def encode(self, images: Tensor, taps: Sequence[str] | None = None, tile: int = 0, progress: Progress = silent) -> Features:
         """Features of images at `taps`. tile: side of the tiles in pixels, 0 for the whole picture; both give the same."""
         chosen = self.check(taps)
         height, width = images.shape[-2:]

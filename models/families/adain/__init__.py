@@ -31,9 +31,10 @@ def level_keys(level: int) -> dict[str, str]:
     return dict(zip(inverse_names(level), map(str, INDICES[level]), strict=True))
 
 
-def inverse_config(tensors: Tensors, keys: dict[str, str]) -> InverseVGGConfig:
+def inverse_config(tensors: Tensors, keys: dict[str, str], rectified: bool = False) -> InverseVGGConfig:
     """Widths of the convolutions `keys` names."""
-    return InverseVGGConfig(tuple((name, *shape(tensors, f"{key}.weight")[1::-1]) for name, key in keys.items()))
+    shapes = {name: shape(tensors, f"{key}.weight") for name, key in keys.items()}
+    return InverseVGGConfig(tuple((name, s[1], s[0]) for name, s in shapes.items()), rectified)
 
 
 def feeds(tensors: Tensors, keys: dict[str, str]) -> bool:
@@ -55,17 +56,17 @@ def normalised_encoder_name(first_width: int) -> str:
     return "vgg19-normalised" if first_width == 64 else f"vgg19-normalised-w{first_width}"
 
 
-def decoder_architecture(identity: str, title: str, keys: dict[str, str], licence: str) -> Architecture:
+def decoder_architecture(identity: str, title: str, keys: dict[str, str], rectified: bool = False) -> Architecture:
     """An inverse VGG whose published names are `keys`."""
     return Architecture(
         id=identity,
         kind="decoder",
         title=title,
         recognise=lambda tensors: feeds(tensors, keys),
-        configure=lambda tensors: inverse_config(tensors, keys),
+        configure=lambda tensors: inverse_config(tensors, keys, rectified),
         build=InverseVGG,
         rename=partial(rename, keys=keys),
-        licence=licence,
+        licence="MIT",
     )
 
 
@@ -85,7 +86,6 @@ ARCHITECTURES = tuple(
         "adain-decoder" if level == 4 else f"wct-decoder-{level}-indexed",
         "AdaIN decoder" if level == 4 else f"WCT decoder, level {level}",
         level_keys(level),
-        "MIT",
     )
     for level in INDICES
 )

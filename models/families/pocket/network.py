@@ -133,8 +133,6 @@ class Pocket(nn.Module):
         return self.decode(transformed, self.split(self.code(style_moments)[:, :, None, None]))
 
 
-
-
 def upsample(x: Tensor) -> Tensor:
     """Nearest neighbour, twice the sides."""
     return F.interpolate(x, scale_factor=2, mode="nearest")

@@ -60,9 +60,7 @@ def chain(tensors: Tensors, keys: dict[str, str]) -> bool:
 
 def rename(tensors: Tensors, config: VGGConfig, keys: dict[str, str]) -> dict[str, Tensor]:
     """The network's own parameter names."""
-    return {
-        f"convs.{name}.{part}": tensors[f"{keys[name]}.{part}"] for name, _ in config.widths for part in ("weight", "bias")
-    }
+    return {f"convs.{name}.{part}": tensors[f"{keys[name]}.{part}"] for name, _ in config.widths for part in ("weight", "bias")}
 
 
 def fold_conv0(tensors: Tensors, config: VGGConfig, keys: dict[str, str], conv0: str) -> dict[str, Tensor]:

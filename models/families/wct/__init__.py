@@ -52,7 +52,7 @@ ARCHITECTURES = (
     PRUNED_ENCODER,
     *(
         decoder_architecture(
-            f"wct-decoder-{level}", f"WCT decoder, level {level}", {n: n.capitalize() for n in inverse_names(level)}, "MIT"
+            f"wct-decoder-{level}", f"WCT decoder, level {level}", {n: n.capitalize() for n in inverse_names(level)}
         )
         for level in LEVELS
     ),
@@ -61,7 +61,7 @@ ARCHITECTURES = (
             f"wct-16x-decoder-{level}",
             f"WCT 16x decoder, level {level}",
             {n: pruned_name(n) for n in inverse_names(level)},
-            "MIT",
+            rectified=True,
         )
         for level in LEVELS
     ),
