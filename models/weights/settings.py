@@ -1,0 +1,22 @@
+"""How files are fetched: what a person may set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`mirrors` maps the start of an address to what is tried in its place first; `hf_endpoint` replaces huggingface.co.
+
+    `timeout` is the longest silence in seconds, `retries` how often one address is tried again without getting further,
+    `backoff` the first wait between tries in seconds (it doubles, up to 30 s, and is shortened by chance).
+    """
+
+    offline: bool = False
+    hf_endpoint: str | None = None
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 20.0
+    retries: int = 5
+    backoff: float = 1.0

@@ -1,0 +1,104 @@
+"""The catalogue: its format, its facts, and that it is read without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from style_atelier.models.weights import catalogue as module
+from style_atelier.models.weights.addresses import allowed, candidates
+from style_atelier.models.weights.catalogue import CATALOGUE, load_catalogue
+from style_atelier.models.weights.errors import WeightsError
+
+
+def test_written_back_it_is_the_same_file():
+    assert json.dumps(asdict(load_catalogue()), indent=2, ensure_ascii=False) + "\n" == CATALOGUE.read_text(encoding="utf-8")
+
+
+def test_the_recommended_entry_is_small_and_fully_known():
+    entry = load_catalogue().entry("wct-16x")
+    assert entry.recommended and entry.licence.commercial
+    assert [spec.role for spec in entry.files] == [f"{part}{level}" for part in ("encoder", "decoder") for level in range(1, 6)]
+    assert all(spec.sha256 for spec in entry.files) and sum(spec.size or 0 for spec in entry.files) < 11_000_000
+
+
+def test_every_file_is_known_by_some_hash_and_pinned():
+    for entry in load_catalogue().entries:
+        assert entry.citation and entry.source and entry.licence.url
+        for spec in entry.files:
+            assert spec.sha256 or spec.sha256_prefix or spec.git_blob, spec.path
+            assert all("/main/" not in url and "/master/" not in url for url in spec.urls)
+
+
+def test_adain_and_its_encoder_are_one_file_on_disk():
+    catalogue = load_catalogue()
+    assert catalogue.entry("vgg19-normalised").files[0] == catalogue.entry("adain").files[0]
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(WeightsError, match="no entry 'vgg99'; it has wct-16x, adain"):
+        load_catalogue().entry("vgg99")
+
+
+def edited(tmp_path: Path, change) -> Path:
+    data = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    change(data)
+    path = tmp_path / "catalogue.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda data: data["entries"][0]["files"][0].update(path="../x.pth"), "leave the model folder"),
+        (lambda data: data["entries"][0]["files"][0].update(path="C:\\x.pth"), "leave the model folder"),
+        (lambda data: data["entries"][0]["files"][0].update(urls=["https://evil.example/x"]), "does not allow"),
+        (lambda data: data["entries"][0]["files"][0].update(urls=["http://github.com/x"]), "does not allow"),
+        (lambda data: data["entries"][0]["files"][0].update(sha256="ABC"), "no such hash"),
+        (lambda data: data["entries"][3]["files"][0].update(size=1), "in two ways"),
+        (lambda data: data["entries"][0].update(kind="upscaler"), "no known kind"),
+        (lambda data: data["entries"].append(data["entries"][0]), "listed twice"),
+        (lambda data: data["entries"][0].pop("licence"), "cannot be read"),
+    ],
+)
+def test_a_wrong_catalogue_is_refused(tmp_path, change, said):
+    with pytest.raises(WeightsError, match=said):
+        load_catalogue(edited(tmp_path, change))
+
+
+def test_addresses():
+    hosts = ("github.com", "*.hf.co", "http://old.example")
+    assert (
+        allowed("https://github.com/a", hosts)
+        and allowed("https://cdn.hf.co/a", hosts)
+        and allowed("http://old.example/a", hosts)
+    )
+    refused = (
+        "http://github.com/a",
+        "https://hf.co/a",
+        "https://evilhf.co/a",
+        "https://github.com.evil.example/",
+        "https://u:p@github.com/",
+        "x",
+        "https://[",
+    )
+    assert not any(allowed(url, hosts) for url in refused)
+    assert candidates(["https://huggingface.co/a", "https://b/c"], {"https://b/": "https://m/"}, "https://hub/") == [
+        "https://hub/a",
+        "https://m/c",
+        "https://b/c",
+    ]
+
+
+def test_it_is_read_without_torch():
+    code = (
+        "import importlib, sys, types; p = types.ModuleType('w'); p.__path__ = [sys.argv[1]]; sys.modules['w'] = p\n"
+        "importlib.import_module('w.catalogue').load_catalogue(); importlib.import_module('w.download')\n"
+        "assert not {'torch', 'numpy', 'safetensors'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(Path(module.__file__).parent)], check=True, timeout=30)
