@@ -34,6 +34,7 @@ SMALLEST_TILE = 128
 PICTURES_AT_ONCE = 8
 PREVIEW_SIDE = 512
 SECONDS_BETWEEN_PREVIEWS = 0.2
+STEPS = 1000  # of the bar, for each part of the work
 
 log = logging.getLogger("style_atelier")
 Result = TypeVar("Result")
@@ -74,7 +75,10 @@ class Locator:
             path = (folder / name).resolve()
             if path.is_relative_to(folder) and path.is_file():
                 return self.remember(path)
-        raise ValueError(f"There is no file {name!r} under {folders[0]}: put it there, or choose another entry of the list.")
+        raise ValueError(
+            f"There is no file {name!r} under {folders[0]} (links that lead out of it are not followed): put it there, or "
+            "choose another entry of the list."
+        )
 
     def fetch(self, spec: FileSpec) -> Path:
         """A published file, downloaded to the first models/style_atelier folder unless one of them has it."""
@@ -214,11 +218,11 @@ def show(text: str) -> None:
 
 
 class Watch:
-    """Progress over `parts` equal parts of work; hand `part(i)` to the i-th."""
+    """Progress over `parts` parts of work; hand `part(i)` to the i-th."""
 
     def __init__(self, parts: int = 1) -> None:
         self.parts = parts
-        self.bar = comfy.utils.ProgressBar(parts)
+        self.bar = comfy.utils.ProgressBar(parts * STEPS)
         self.previewed = 0.0
 
     def part(self, index: int) -> Progress:
@@ -232,7 +236,7 @@ class Watch:
             if preview is not None and due:
                 self.previewed = time.monotonic()
                 picture = ("JPEG", preview_picture(preview), PREVIEW_SIDE)
-            self.bar.update_absolute(index * total + done, self.parts * total, picture)
+            self.bar.update_absolute(index * STEPS + done * STEPS // total, self.parts * STEPS, picture)
 
         return report
 

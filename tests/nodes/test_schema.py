@@ -1,0 +1,61 @@
+"""The schemas are an interface: saved workflows depend on every id, order and default."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Pack
+
+SNAPSHOT = Path(__file__).with_name("schema.json")
+DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer"}
+KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
+
+
+def described(schema: Any) -> dict[str, Any]:
+    """What a saved workflow depends on."""
+    return {
+        "display_name": schema.display_name,
+        "category": schema.category,
+        "inputs": [described_input(i) for i in schema.inputs],
+        "outputs": [{"name": o.display_name, "type": o.get_io_type()} for o in schema.outputs],
+    }
+
+
+def described_input(item: Any) -> dict[str, Any]:
+    found = {"id": item.id, "type": item.get_io_type()}
+    found |= {key: value for key in KEPT if (value := getattr(item, key, None)) not in (None, False)}
+    if getattr(item, "options", None) and item.id not in DEPENDS_ON_FILES:
+        found["options"] = item.options
+    if template := getattr(item, "template", None):
+        found |= {"of": template.input.get_io_type(), "prefix": template.prefix, "min": template.min, "max": template.max}
+    return found
+
+
+def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRequest) -> None:
+    found = {name: described(schema) for name, schema in pack.schemas.items()}
+    if request.config.getoption("--write-schema", default=False):
+        SNAPSHOT.write_text(json.dumps(found, indent=2) + "\n")
+    wanted = json.loads(SNAPSHOT.read_text())
+    assert list(found) == list(wanted), "an id must never change (write the snapshot anew with --write-schema for a new node)"
+    for name in wanted:
+        assert found[name] == wanted[name], f"{name} changed: people's saved workflows depend on it"
+
+
+def test_schemas_are_valid_and_complete(pack: Pack) -> None:
+    assert len(pack.schemas) == 10
+    for name, schema in pack.schemas.items():
+        schema.validate()
+        assert name.startswith("StyleAtelier")
+        assert schema.category.startswith("Style Atelier")
+        assert schema.search_aliases, name
+        for item in [*schema.inputs, *schema.outputs]:
+            assert item.tooltip, f"{name}.{item.id} has no tooltip"
+        for item in schema.inputs:
+            if item.get_io_type() in ("INT", "FLOAT"):
+                assert None not in (item.default, item.min, item.max, item.step), f"{name}.{item.id}"
+            if item.get_io_type() == "COMBO":
+                assert item.default in item.options, f"{name}.{item.id}"

@@ -1,0 +1,66 @@
+"""Names, tooltips and help in English and Chinese say the same as the nodes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import ROOT, Pack
+
+LANGUAGES = ("en", "zh")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+SAME_EVERYWHERE = {"AdaIN"}
+
+
+def locale(language: str, file: str) -> dict[str, Any]:
+    return json.loads((ROOT / "locales" / language / file).read_text(encoding="utf-8"))
+
+
+def leaves(tree: dict[str, Any], path: str = "") -> dict[str, str]:
+    """{"a.b": text} of a tree of texts."""
+    found = {}
+    for key, value in tree.items():
+        found |= leaves(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
+    return found
+
+
+@pytest.mark.parametrize("file", ["main.json", "nodeDefs.json"])
+def test_both_languages_have_the_same_keys(file: str) -> None:
+    english, chinese = (leaves(locale(language, file)) for language in LANGUAGES)
+    assert list(english) == list(chinese)
+    for key, text in chinese.items():
+        assert CHINESE.search(text) or text in SAME_EVERYWHERE or not text, f"{key} is not in Chinese: {text!r}"
+
+
+def test_the_english_names_are_the_schemas(pack: Pack) -> None:
+    definitions = locale("en", "nodeDefs.json")
+    assert list(definitions) == list(pack.schemas)
+    for name, schema in pack.schemas.items():
+        definition = definitions[name]
+        assert definition["display_name"] == schema.display_name
+        assert definition["description"] == schema.description
+        assert list(definition["inputs"]) == [i.id for i in schema.inputs], name
+        for item in schema.inputs:
+            words = definition["inputs"][item.id]
+            assert words == {"name": item.id.replace("_", " "), "tooltip": item.tooltip}, f"{name}.{item.id}"
+        outputs = [{"name": o.display_name, "tooltip": o.tooltip} for o in schema.outputs]
+        assert list(definition["outputs"].values()) == outputs, name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_node_has_a_help_page_that_names_every_input(pack: Pack, language: str) -> None:
+    definitions = locale(language, "nodeDefs.json")
+    for name in pack.schemas:
+        page = (ROOT / "web" / "docs" / name / f"{language}.md").read_text(encoding="utf-8")
+        assert page.startswith(f"# {definitions[name]['display_name']}\n"), name
+        assert (CHINESE.search(page) is None) == (language == "en")
+        for words in definitions[name]["inputs"].values():
+            assert f"| {words['name']} |" in page, f"{name} ({language}) does not explain {words['name']}"
+
+
+def test_there_is_no_help_for_nodes_that_are_not(pack: Pack) -> None:
+    assert {path.name for path in Path(ROOT, "web", "docs").iterdir()} == set(pack.schemas)
