@@ -45,6 +45,7 @@ export function addWeightsPanel(node, input) {
   };
   const stopWatching = watch(() => {
     panel.draw();
+    if (panel.view?.error) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   });
   const removed = node.onRemoved;

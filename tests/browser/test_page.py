@@ -1,0 +1,101 @@
+"""The pack in ComfyUI's page: workflows open and run, the weights panel tells the truth, in both renderers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from style_atelier.tests.browser.page import Page
+from style_atelier.tests.host import workflows
+from style_atelier.tests.host.comfy import Comfy
+
+pytestmark = [pytest.mark.host, pytest.mark.browser]
+RENDERERS = {"classic": False, "nodes2": True}
+MISSING = "vgg19"
+
+
+@pytest.fixture(scope="module", params=RENDERERS)
+def renderer(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pictures(comfy: Comfy) -> None:
+    """The page marks nodes whose picture was not there when it was opened."""
+    for name in workflows.NAMES:
+        workflows.place_pictures(comfy, workflows.read(name))
+
+
+@pytest.fixture
+def page(comfy: Comfy, browser: Any, renderer: str) -> Iterator[Page]:
+    opened = Page(comfy, browser, {"Comfy.VueNodes.Enabled": RENDERERS[renderer]})
+    yield opened
+    errors = opened.our_errors()
+    opened.close()
+    assert not errors
+
+
+def loader(choice: str) -> dict[str, Any]:
+    return {"1": {"class_type": "StyleAtelierLoadEncoder", "inputs": {"encoder": choice, "pooling": "average"}}}
+
+
+def test_first_picture(page: Page, renderer: str, screenshots: Path) -> None:
+    page.load(workflows.read("first_picture"), "first_picture")
+    kind, data = page.run()
+    assert kind == "execution_success", data
+    page.wait_for_picture("SaveImage", RENDERERS[renderer])
+    page.fit()
+    page.shot(screenshots / f"first_picture_{renderer}.png")
+    assert [panel["state"] for panel in page.panels()] == ["builtIn"]
+
+
+def test_panel_says_what_the_choice_is(page: Page, renderer: str, screenshots: Path) -> None:
+    page.load_api(loader("Pocket (built-in)"))
+    page.wait_for_panel("builtIn")
+    page.choose(MISSING)
+    page.wait_for_panel("missing")
+    (panel,) = page.panels()
+    assert panel["shown"] and "575 MB" in panel["text"] and "BSD-3-Clause" in panel["text"] and "commercial use allowed" in panel["text"]
+    page.shot(screenshots / f"panel_{renderer}.png")
+
+
+def test_a_refused_download_is_explained(page: Page) -> None:
+    """The host of these tests runs with the offline switch on."""
+    page.load_api(loader(MISSING))
+    page.wait_for_panel("missing")
+    page.click_panel()
+    page.wait_for_text("downloads are off")
+    assert "Try again" in page.panels()[0]["text"]
+
+
+def test_panel_speaks_chinese(comfy: Comfy, browser: Any, renderer: str) -> None:
+    page = Page(comfy, browser, {"Comfy.VueNodes.Enabled": RENDERERS[renderer], "Comfy.Locale": "zh"})
+    page.load_api(loader("Pocket (built-in)"))
+    page.wait_for_text("内置")
+    page.close()
+
+
+def test_panel_is_not_saved(page: Page) -> None:
+    page.load_api(loader("Pocket (built-in)"))
+    assert page.prompt()["1"]["inputs"] == {"encoder": "Pocket (built-in)", "pooling": "average"}
+    saved = page.serialized()
+    assert saved["nodes"][0]["widgets_values"] == ["Pocket (built-in)", "average"]
+    page.load(saved, "again")
+    assert page.prompt()["1"]["inputs"] == {"encoder": "Pocket (built-in)", "pooling": "average"}
+
+
+def test_other_nodes_are_left_alone(page: Page) -> None:
+    page.load_api({"1": {"class_type": "VAELoader", "inputs": {"vae_name": "pixel_space"}}} | {"2": loader("Pocket (built-in)")["1"]})
+    page.wait_for_panel("builtIn")
+    assert len(page.panels()) == 1
+
+
+@pytest.mark.parametrize("name", workflows.NAMES)
+def test_workflow_opens(page: Page, name: str) -> None:
+    workflow = workflows.read(name)
+    page.load(workflow, name)
+    assert page.node_count() == len(workflow["nodes"])
+    assert not page.missing_nodes()

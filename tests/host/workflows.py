@@ -1,0 +1,67 @@
+"""The example workflows and the pictures and weights that they name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .comfy import ROOT, Comfy
+
+FOLDER = ROOT / "example_workflows"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+PICTURE_SIZE = (320, 240)
+
+
+def shared() -> Path:
+    """The folder of real weights and pictures beside the repository; it need not be there."""
+    return Path(os.environ.get("STYLE_ATELIER_SHARED") or ROOT.parent / "shared")
+
+
+def read(name: str) -> dict[str, Any]:
+    """An example workflow in the editor's format."""
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
+    """Put a small picture into the host's input folder for every one that the workflow loads."""
+    for node in workflow["nodes"]:
+        if node["type"] == "LoadImage":
+            path = comfy.base / "input" / node["widgets_values"][0]
+            if not path.exists():
+                paint(path)
+
+
+def paint(path: Path) -> None:
+    """A picture with areas, edges and a grain that its name decides on."""
+    seed = sum(path.name.encode())
+    width, height = PICTURE_SIZE
+    waves = Image.linear_gradient("L").rotate(seed % 360).resize(PICTURE_SIZE)
+    rings = Image.radial_gradient("L").resize((64, 48)).resize(PICTURE_SIZE, Image.Resampling.NEAREST)
+    grain = Image.effect_noise(PICTURE_SIZE, 40 + seed % 60)
+    picture = Image.merge("RGB", (waves, rings, grain))
+    picture.paste((seed % 255, 80, 200), (width // 5, height // 4, width // 2, height // 2))
+    picture.save(path)
+
+
+def place_weights(comfy: Comfy, name: str) -> str | None:
+    """Put the published files of a catalogue entry where the host looks for them; why not, when they are not at hand."""
+    from style_atelier.models.weights.catalogue import load_catalogue
+
+    sources = {file.name: file for file in (shared() / "weights").rglob("*") if file.is_file()}
+    for spec in load_catalogue().entry(name).files:
+        found = next((sources[published] for published in map(_file_name, spec.urls) if published in sources), None)
+        if found is None:
+            return f"{spec.path} of {name} is not in {shared() / 'weights'}"
+        path = comfy.base / "models" / "style_atelier" / spec.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(found, path)
+    return None
+
+
+def _file_name(url: str) -> str:
+    return url.split("?")[0].rsplit("/", 1)[-1]
