@@ -26,7 +26,7 @@ FAMILY_FOLDERS = ("adain", "wct", "wct16x", "vgg", "own")
 SAMPLES = {"photo.jpg": "style_atelier_photo.jpg", "painting.jpg": "style_atelier_painting.jpg"}
 OLDEST_PYTHON = (3, 10)
 OLDEST = {"torch": (2, 4), "safetensors": (0, 4)}
-OLDEST_COMFYUI = (0, 33)
+OLDEST_COMFYUI = (0, 18, 1)
 # The scripts of ComfyUI-Manager load nothing of the pack, whose own name may not even be importable.
 PACKAGE = "_style_atelier_install"
 
@@ -96,7 +96,7 @@ def version_warnings(host: Path | None) -> list[str]:
             found.append(f"{name} {installed} is older than {_text(oldest)}; update ComfyUI's requirements.")
     comfyui = comfyui_version(host) if host else None
     if comfyui and _numbers(comfyui) < OLDEST_COMFYUI:
-        found.append(f"ComfyUI {comfyui} is older than {_text(OLDEST_COMFYUI)}, with which this pack is tested; update ComfyUI.")
+        found.append(f"ComfyUI {comfyui} is older than {_text(OLDEST_COMFYUI)}; update ComfyUI.")
     return found
 
 

@@ -11,6 +11,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.download import Settings
 

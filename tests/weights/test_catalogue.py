@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
 from style_atelier.models.weights import catalogue as module
 from style_atelier.models.weights.addresses import allowed, candidates
 from style_atelier.models.weights.catalogue import CATALOGUE, load_catalogue
@@ -21,14 +22,18 @@ def test_written_back_it_is_the_same_file():
 
 def test_the_recommended_entry_is_small_and_fully_known():
     entry = load_catalogue().entry("wct-16x")
-    assert entry.recommended and entry.licence.commercial
+    assert entry.recommended
+    assert entry.licence.commercial
     assert [spec.role for spec in entry.files] == [f"{part}{level}" for part in ("encoder", "decoder") for level in range(1, 6)]
-    assert all(spec.sha256 for spec in entry.files) and sum(spec.size or 0 for spec in entry.files) < 11_000_000
+    assert all(spec.sha256 for spec in entry.files)
+    assert sum(spec.size or 0 for spec in entry.files) < 11_000_000
 
 
 def test_every_file_is_known_by_some_hash_and_pinned():
     for entry in load_catalogue().entries:
-        assert entry.citation and entry.source and entry.licence.url
+        assert entry.citation
+        assert entry.source
+        assert entry.licence.url
         for spec in entry.files:
             assert spec.sha256 or spec.sha256_prefix or spec.git_blob, spec.path
             assert all("/main/" not in url and "/master/" not in url for url in spec.urls)
@@ -73,11 +78,9 @@ def test_a_wrong_catalogue_is_refused(tmp_path, change, said):
 
 def test_addresses():
     hosts = ("github.com", "*.hf.co", "http://old.example")
-    assert (
-        allowed("https://github.com/a", hosts)
-        and allowed("https://cdn.hf.co/a", hosts)
-        and allowed("http://old.example/a", hosts)
-    )
+    assert allowed("https://github.com/a", hosts)
+    assert allowed("https://cdn.hf.co/a", hosts)
+    assert allowed("http://old.example/a", hosts)
     refused = (
         "http://github.com/a",
         "https://hf.co/a",

@@ -8,6 +8,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+
 from style_atelier.models.weights import download, ledger
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.download import Settings, fetch, settings_from_environment
@@ -27,9 +28,11 @@ def files(folder: Path) -> set[str]:
 def test_a_file_is_fetched_and_recorded(server, settings, tmp_path):
     reports = []
     path = fetch(server.spec(), tmp_path, HOSTS, settings, lambda done, total: reports.append((done, total)))
-    assert path == tmp_path / "own" / "weights.pth" and path.read_bytes() == server.body
+    assert path == tmp_path / "own" / "weights.pth"
+    assert path.read_bytes() == server.body
     assert files(tmp_path) == {"weights.pth", "weights.pth.record.json"}
-    assert reports[-1] == (len(server.body), len(server.body)) and reports == sorted(reports)
+    assert reports[-1] == (len(server.body), len(server.body))
+    assert reports == sorted(reports)
     fetch(server.spec(), tmp_path, HOSTS, settings, silent)
     assert len(server.seen) == 1
 
@@ -73,8 +76,10 @@ def test_it_gives_up_with_a_reason_and_leaves_no_file(server, settings, tmp_path
     server.moods = [mood]
     with pytest.raises(DownloadError, match=said) as caught:
         fetch(server.spec(), tmp_path, HOSTS, settings, silent)
-    assert "own/weights.pth could not be fetched" in str(caught.value) and "\n" not in str(caught.value)
-    assert len(server.seen) == 1 and not (tmp_path / "own/weights.pth").exists()
+    assert "own/weights.pth could not be fetched" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(server.seen) == 1
+    assert not (tmp_path / "own/weights.pth").exists()
     assert fetch(server.spec(), tmp_path, HOSTS, settings, silent).read_bytes() == server.body
 
 
@@ -95,13 +100,15 @@ def test_redirect_loops_end(server, settings, tmp_path):
 def test_redirects_among_allowed_hosts_keep_the_range(server, settings, tmp_path, status, monkeypatch):
     server.moods = ["truncate:70000", f"redirect:{server.url}?signed=1"]
     assert fetch(server.spec(), tmp_path, HOSTS, settings, silent).read_bytes() == server.body
-    assert server.seen[2]["path"].endswith("signed=1") and server.ranges() == [None, "bytes=70000-", "bytes=70000-"]
+    assert server.seen[2]["path"].endswith("signed=1")
+    assert server.ranges() == [None, "bytes=70000-", "bytes=70000-"]
 
 
 def test_resuming_asks_for_the_same_version(server, settings, tmp_path):
     server.moods = ["truncate:70000"]
     fetch(server.spec(), tmp_path, HOSTS, settings, silent)
-    assert server.seen[1]["Range"] == "bytes=70000-" and server.seen[1]["If-Range"] == '"one"'
+    assert server.seen[1]["Range"] == "bytes=70000-"
+    assert server.seen[1]["If-Range"] == '"one"'
 
 
 def test_a_version_that_changes_midway_is_fetched_afresh(server, settings, tmp_path):
@@ -194,7 +201,8 @@ def test_a_full_disk_is_seen_before_it_is_full(server, settings, tmp_path, monke
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(1 << 40, 1 << 40, 1 << 20))
     with pytest.raises(DownloadError, match="1 MiB are free; make room there"):
         fetch(server.spec(), tmp_path, HOSTS, settings, silent)
-    assert len(server.seen) == 1 and "weights.pth" not in files(tmp_path)
+    assert len(server.seen) == 1
+    assert "weights.pth" not in files(tmp_path)
 
 
 @pytest.mark.parametrize("path", ["../x.pth", "/etc/x.pth", "own/../../x.pth", ".", "own/.."])
@@ -233,7 +241,9 @@ def test_what_nobody_has_published_is_recorded_on_first_use(server, settings, tm
     spec = unpublished(server, **{"prefix": {"sha256_prefix": sha256[:8]}, "blob": {"git_blob": blob}, "nothing": {}}[kind])
     path = fetch(spec, tmp_path, HOSTS, settings, silent)
     record = ledger.read_record(path)
-    assert record and record.sha256 == sha256 and not record.published
+    assert record
+    assert record.sha256 == sha256
+    assert not record.published
     path.unlink()
     server.body = server.body[:-1] + bytes([server.body[-1] ^ 1])
     with pytest.raises(DownloadError, match="recorded when it was first used" if kind == "nothing" else "not the published file"):

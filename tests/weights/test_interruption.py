@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from style_atelier.models.weights import download
 from style_atelier.models.weights.download import Settings, fetch
 
@@ -71,7 +72,8 @@ def test_killed_processes(server, tmp_path):
     sizes = []
     for _ in range(6):
         with child(server, tmp_path) as process:
-            assert process.stdout is not None and process.stdout.readline() == b"started\n"
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"started\n"
             time.sleep(points.uniform(0.02, 0.25))
             process.send_signal(signal.SIGKILL)
         part = final.with_name("weights.pth.part")
@@ -84,13 +86,15 @@ def test_killed_processes(server, tmp_path):
     server.seconds_per_piece = 0.0
     with child(server, tmp_path) as process:
         assert process.wait(20) == 0
-    assert final.read_bytes() == server.body and any(server.ranges())
+    assert final.read_bytes() == server.body
+    assert any(server.ranges())
 
 
 def test_two_processes_fetch_once(server, tmp_path):
     server.seconds_per_piece = 0.005
     with child(server, tmp_path) as one, child(server, tmp_path) as two:
-        assert one.wait(20) == 0 and two.wait(20) == 0
+        assert one.wait(20) == 0
+        assert two.wait(20) == 0
     assert len(server.seen) == 1
     assert (tmp_path / "own" / "weights.pth").read_bytes() == server.body
 
@@ -105,7 +109,8 @@ def test_eight_threads_fetch_once(server, settings, tmp_path):
         thread.start()
     for thread in work:
         thread.join(20)
-    assert len(results) == 8 and len(server.seen) == 1
+    assert len(results) == 8
+    assert len(server.seen) == 1
 
 
 @pytest.mark.parametrize("mood", ["stall:0", "stall:5000"])
