@@ -33,7 +33,7 @@ SHARE_OF_FREE_MEMORY = 0.5
 SMALLEST_TILE = 128
 PICTURES_AT_ONCE = 8
 PREVIEW_SIDE = 512
-SECONDS_BETWEEN_PREVIEWS = 0.2
+SECONDS_BETWEEN_REPORTS = 0.2
 STEPS = 1000  # of the bar, for each part of the work
 
 log = logging.getLogger("style_atelier")
@@ -83,9 +83,9 @@ class Locator:
     def fetch(self, spec: FileSpec) -> Path:
         """A published file, downloaded to the first models/style_atelier folder unless one of them has it."""
         folders = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
-        folder = next((f for f in folders if (f / spec.path).is_file()), folders[0])
-        hosts = load_catalogue().hosts
-        return self.remember(fetch(spec, folder, hosts, settings_from_environment(), download_progress(spec.path)))
+        present = next((folder for folder in folders if (folder / spec.path).is_file()), None)
+        progress = fetch_progress(f"{'downloading' if present is None else 'checking'} {spec.path}")
+        return self.remember(fetch(spec, present or folders[0], load_catalogue().hosts, settings_from_environment(), progress))
 
     def remember(self, path: Path) -> Path:
         """Note the file's time, so that a changed file is read again."""
@@ -231,7 +231,7 @@ class Watch:
         def report(done: int, total: int, preview: Tensor | None = None) -> None:
             mm.throw_exception_if_processing_interrupted()
             finished = index == self.parts - 1 and done == total
-            due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_PREVIEWS
+            due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_REPORTS
             picture = None
             if preview is not None and due:
                 self.previewed = time.monotonic()
@@ -248,18 +248,18 @@ def preview_picture(preview: Tensor) -> Image.Image:
     return Image.fromarray(pixels.movedim(0, -1).contiguous().cpu().numpy())
 
 
-def download_progress(name: str) -> Callable[[int, int | None], None]:
-    """Progress of a download on the node: a bar, and a line with the amount. Raises on interrupt."""
+def fetch_progress(what: str) -> Callable[[int, int | None], None]:
+    """Progress of `what` ("downloading NAME") on the node: a bar, and a line with the amount. Raises on interrupt."""
     bar = comfy.utils.ProgressBar(1)
-    shown = [0.0]
+    last_time, last_amount = 0.0, -1
 
     def report(done: int, total: int | None) -> None:
+        nonlocal last_time, last_amount
         mm.throw_exception_if_processing_interrupted()
         if total:
             bar.update_absolute(done, total)
-        if time.monotonic() - shown[0] > SECONDS_BETWEEN_PREVIEWS or done == total:
-            shown[0] = time.monotonic()
-            size = f" of {total / MIB:.1f}" if total else ""
-            show(f"downloading {name}: {done / MIB:.1f}{size} MiB")
+        if time.monotonic() - last_time > SECONDS_BETWEEN_REPORTS and done != last_amount:
+            last_time, last_amount = time.monotonic(), done
+            show(f"{what}: {done / MIB:.1f}{f' of {total / MIB:.1f}' if total else ''} MiB")
 
     return report

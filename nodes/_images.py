@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ class Picture:
         return Picture(same_size(self.rgb, height, width), alpha)
 
 
-def from_image(image: object, name: str) -> Picture:
+def from_image(image: Any, name: str) -> Picture:
     """Check an IMAGE of the input `name`. Grey is repeated to RGB, values are clamped to 0..1.
 
     Raises ValueError with one sentence for anything that is not a batch of pictures of 1, 3 or 4 channels.
@@ -72,7 +73,7 @@ def take(x: Tensor, start: int, stop: int) -> Tensor:
     return x if x.shape[0] == 1 else x[torch.arange(start, stop, device=x.device) % x.shape[0]]
 
 
-def from_mask(mask: object, name: str, pictures: int) -> Tensor:
+def from_mask(mask: Any, name: str, pictures: int) -> Tensor:
     """Check a MASK [B, H, W] or [H, W] of the input `name` -> [B, 1, H, W] in 0..1, of its own size.
 
     An all-black mask is refused: it selects nothing, and is what LoadImage gives for a picture without transparency.
@@ -101,7 +102,7 @@ def check_finite(x: Tensor, name: str) -> None:
         raise ValueError(f"{name} holds values that are not numbers (NaN or infinite): look at the node that made it.")
 
 
-def slots(grown: Mapping[str, object] | None, prefix: str) -> dict[int, object]:
+def slots(grown: Mapping[str, Any] | None, prefix: str) -> dict[int, Any]:
     """An Autogrow input as {slot number: value}, in order, without the empty ones: "style1" is slot 1."""
     filled = {int(key.removeprefix(prefix)): value for key, value in (grown or {}).items() if value is not None}
     return dict(sorted(filled.items()))

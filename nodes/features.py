@@ -260,8 +260,8 @@ def transferred(
 
     def work(device: torch.device) -> Features:
         a, b = moved(content, to(device)), moved(style, to(device))
-        masks = [None if mask is None else mask.to(device) for mask in (where, source)]
-        return moved(transfer_features(a, b, method, strength, *masks, regularise), _host.to_wire)
+        here, there = (None if mask is None else mask.to(device) for mask in (where, source))
+        return moved(transfer_features(a, b, method, strength, here, there, regularise), _host.to_wire)
 
     return _host.compute(work, 3 * (size_of(content) + size_of(style)))
 

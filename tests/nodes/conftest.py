@@ -41,7 +41,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pack]:
         importlib.import_module("style_atelier.headless.embedded").install()
     else:
         importlib.import_module("comfy.cli_args").args.cpu = True
-    folder_paths = importlib.import_module("folder_paths")
+    folder_paths: Any = importlib.import_module("folder_paths")
     folder_paths.models_dir = str(tmp_path_factory.mktemp("models"))
     extension = asyncio.run(importlib.import_module("style_atelier.nodes").comfy_entrypoint())
     asyncio.run(extension.on_load())

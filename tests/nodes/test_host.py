@@ -79,7 +79,9 @@ def test_the_fingerprint_follows_the_file(pack: Pack, folder: Path) -> None:
     assert before != node.fingerprint_inputs(stylizer="mine.safetensors") == 5
 
 
-def test_own_files_are_listed_and_links_out_of_the_folder_are_refused(pack: Pack, host: Any, folder: Path, tmp_path: Path) -> None:
+def test_own_files_are_listed_and_links_out_of_the_folder_are_refused(
+    pack: Pack, host: Any, folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "secret.pth").write_bytes(b"1")
     (folder / "sub").mkdir(exist_ok=True)
     (folder / "sub" / "mine.pth").write_bytes(b"1")
@@ -101,8 +103,10 @@ def test_the_folder_is_registered_once_beside_the_persons_own(host: Any) -> None
         host.register_folder()
         host.register_folder()
         folders, extensions = paths["style_atelier"]
-        assert folders[0] == "/elsewhere" and len(folders) == 2
-        assert ".safetensors" in extensions and ".pkl" not in extensions
+        assert folders[0] == "/elsewhere"
+        assert len(folders) == 2
+        assert ".safetensors" in extensions
+        assert ".pkl" not in extensions
     finally:
         paths["style_atelier"] = before
 
@@ -111,7 +115,8 @@ def test_the_plan_is_shown_on_the_node(host: Any, said: list[str]) -> None:
     plans: list[tuple[int, int]] = []
     host.pieces((2000, 3000), 1, 400.0, 0.6, lambda *plan: plans.append(plan))
     together, tile = plans[0]
-    assert together == 1 and tile > 0
+    assert together == 1
+    assert tile > 0
     tiles = -(-2000 // tile) * -(-3000 // tile)
     assert said == [f"7: {tiles} tiles of {tile} px, about {400 * tile**2 / GIB:.1f} GiB"]
 
