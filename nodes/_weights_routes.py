@@ -42,10 +42,10 @@ def refusal(remote: str | None, headers: Mapping[str, str]) -> str | None:
     Origin have to be this machine, and no proxy may stand between.
     """
     if not _is_this_machine(remote) or any(name in headers for name in PROXY_HEADERS):
-        return "Downloads start only from a browser on the machine that runs ComfyUI; or queue the node, which fetches what it needs."
+        return "Downloads start only from a browser on ComfyUI's own machine; or queue the node, which fetches what it needs."
     host = headers.get("Host", "")
     if not _is_this_machine(urlsplit(f"//{host}").hostname):
-        return "Downloads start only when ComfyUI is opened as localhost or 127.0.0.1; or queue the node, which fetches what it needs."
+        return "Downloads start only where ComfyUI is opened as localhost; or queue the node, which fetches what it needs."
     origin = headers.get("Origin")
     foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
     if foreign or headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):

@@ -1,0 +1,93 @@
+"""The example workflows: in the page's format, of known nodes, with words for the artist and values that the nodes accept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from .conftest import POCKET, ROOT, Pack
+
+FOLDER = ROOT / "example_workflows"
+NAMES = [
+    "first_picture",
+    "adain_from_parts",
+    "wct_multi_level",
+    "two_styles_mixed",
+    "region_masks",
+    "keep_the_colors",
+    "strength_sweep",
+]
+CORE = {"LoadImage", "SaveImage", "BatchImagesNode", "SolidMask", "MaskComposite", "InvertMask", "MarkdownNote"}
+SAMPLES = {"style_atelier_photo.jpg", "style_atelier_painting.jpg", "style_atelier_painting_2.jpg"}
+DOWNLOADED = {"wct_multi_level": "wct-16x"}
+
+
+def read(name: str) -> dict[str, Any]:
+    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def values(node: dict[str, Any]) -> dict[str, Any]:
+    """A node's widgets by name."""
+    names = [item["name"] for item in node["inputs"] if "widget" in item]
+    return dict(zip(names, node.get("widgets_values", []), strict=True))
+
+
+def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    used = {node["type"] for name in NAMES for node in read(name)["nodes"]}
+    assert used == CORE | set(pack.nodes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_what_the_page_saves(name: str) -> None:
+    workflow = read(name)
+    assert workflow["version"] == 0.4
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    assert len(nodes) == len(workflow["nodes"])
+    links = {link[0]: link for link in workflow["links"]}
+    for number, source, out_slot, target, in_slot, kind in workflow["links"]:
+        assert number in nodes[source]["outputs"][out_slot]["links"]
+        assert nodes[target]["inputs"][in_slot]["link"] == number
+        assert kind == nodes[source]["outputs"][out_slot]["type"]
+    assert {item["link"] for node in nodes.values() for item in node["inputs"] if item.get("link")} == set(links)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_tells_the_artist_what_to_do(name: str) -> None:
+    (note,) = [node for node in read(name)["nodes"] if node["type"] == "MarkdownNote"]
+    text = note["widgets_values"][0]
+    assert text.startswith("## ")
+    assert 300 < len(text) < 1200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
+    for node in read(name)["nodes"]:
+        if node["type"] == "LoadImage":
+            assert node["widgets_values"][0] in SAMPLES
+        if node["type"] not in pack.schemas:
+            continue
+        found = values(node)
+        inputs = {item.id: item for item in pack.schemas[node["type"]].inputs}
+        widgets = [key for key, item in inputs.items() if item.get_io_type() in ("COMBO", "FLOAT", "INT", "STRING")]
+        assert list(found) == widgets, node["type"]
+        for key, value in found.items():
+            item = inputs[key]
+            if item.get_io_type() == "COMBO":
+                assert value in item.options, f"{node['type']}.{key}"
+            elif item.get_io_type() != "STRING":
+                assert item.min <= value <= item.max, f"{node['type']}.{key}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_offline_unless_it_says_so(name: str) -> None:
+    loaded = {node["widgets_values"][0] for node in read(name)["nodes"] if node["type"].startswith("StyleAtelierLoad")}
+    assert loaded == {DOWNLOADED.get(name, POCKET)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_thumbnail(name: str) -> None:
+    start = (FOLDER / f"{name}.jpg").read_bytes()[:3]
+    assert start == b"\xff\xd8\xff"
