@@ -12,8 +12,12 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 OURS = "/extensions/style-atelier/"
 PANEL = ".style-atelier-weights"
 WAIT = 20_000
+CHOOSE = "(value) => { const [combo] = window.app.graph._nodes[0].widgets; combo.value = value; combo.callback?.(value); }"
 UP = "() => window.app?.extensionManager?.workflow?.activeWorkflow && window.app?.graph"
-PICTURE_ON_CANVAS = "(kind) => window.app.graph._nodes.find((n) => n.type === kind)?.imgs?.some((i) => i.complete && i.naturalWidth > 0)"
+PICTURE_ON_CANVAS = """(kind) => {
+  const { imgs } = window.app.graph._nodes.find((n) => n.type === kind);
+  return imgs?.some((i) => i.complete && i.naturalWidth > 0);
+}"""
 PICTURE_IN_DOM = """(kind) => {
   const { id } = window.app.graph._nodes.find((n) => n.type === kind);
   const pictures = document.querySelectorAll(`[data-node-id="${id}"] img`);
@@ -103,7 +107,7 @@ class Page:
 
     def choose(self, value: str) -> None:
         """Choose in the first node's combo, as the renderers do it."""
-        self.page.evaluate("(value) => { const w = window.app.graph._nodes[0].widgets[0]; w.value = value; w.callback?.(value); }", value)
+        self.page.evaluate(CHOOSE, value)
 
     def serialized(self) -> dict[str, Any]:
         """The open graph in the editor's format, as the page saves it."""

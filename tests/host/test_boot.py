@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from style_atelier.tests.host.comfy import PACK, ROOT, Comfy
+from style_atelier.tests.host.comfy import PACK, ROOT, Comfy, python_of
 
 pytestmark = pytest.mark.host
 LANGUAGES = ("en", "zh")
 MOST_SECONDS = 0.15
+TRIES = 3
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +29,32 @@ def test_the_pack_is_imported(comfy: Comfy) -> None:
 
 
 def test_the_pack_starts_quickly(comfy: Comfy, record_property) -> None:
-    found = re.findall(rf"([\d.]+) seconds: \S*/{PACK}\b", comfy.log())
-    assert found, "ComfyUI's log has no import time of the pack"
-    record_property("seconds_to_import", found[-1])
-    print(f"import of the pack: {found[-1]} s")
-    assert float(found[-1]) <= MOST_SECONDS
+    script = Path(__file__).with_name("measure_startup.py")
+    command = [python_of(comfy.comfyui), str(script), str(ROOT)]
+    runs = [subprocess.run(command, cwd=comfy.comfyui, capture_output=True, text=True, timeout=120) for _ in range(TRIES)]
+    found = [float(seconds) for run in runs for seconds in re.findall(r"SECONDS ([\d.]+)", run.stdout)]
+    assert len(found) == TRIES, runs[0].stderr
+    record_property("seconds_to_start", min(found))
+    print(f"the pack adds {min(found):.3f} s to the start (tries: {found})")
+    assert min(found) <= MOST_SECONDS
 
 
-def test_every_node_is_there(object_info: dict[str, dict]) -> None:
-    expected = json.loads((ROOT / "locales" / "en" / "nodeDefs.json").read_text())
-    assert sorted(object_info) == sorted(expected)
+def test_nodes_are_those_of_the_schema_snapshot(object_info: dict[str, dict]) -> None:
+    snapshot = json.loads((ROOT / "tests" / "nodes" / "schema.json").read_text())
+    assert sorted(object_info) == sorted(snapshot)
+    for name, schema in snapshot.items():
+        info = object_info[name]
+        assert {"display_name": info["display_name"], "category": info["category"]}.items() <= schema.items()
+        order = info["input_order"]
+        assert set(order["required"] + order.get("optional", [])) == {item["id"] for item in schema["inputs"]}
+        outputs = [{"name": label, "type": kind} for label, kind in zip(info["output_name"], info["output"], strict=True)]
+        assert outputs == schema["outputs"]
 
 
 def test_every_node_explains_itself(object_info: dict[str, dict]) -> None:
     for name, info in object_info.items():
-        assert info["description"] and info["category"].startswith("Style Atelier"), name
+        assert info["description"], name
+        assert info["category"].startswith("Style Atelier"), name
 
 
 def test_scripts_are_served(comfy: Comfy) -> None:
@@ -61,7 +75,8 @@ def test_help_is_served(comfy: Comfy, object_info: dict[str, dict], language: st
         status, content = comfy.request(f"/extensions/{PACK}/docs/{name}/{language}.md")
         if language == "en" and status == 404:
             status, content = comfy.request(f"/extensions/{PACK}/docs/{name}.md")
-        assert status == 200 and len(content) > 200, f"{name} has no help page in {language}"
+        assert status == 200, f"{name} has no help page in {language}"
+        assert len(content) > 200, f"{name}'s help page in {language} is empty"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -73,8 +88,10 @@ def test_words_are_served(comfy: Comfy, object_info: dict[str, dict], language: 
 
 def test_templates_are_served(comfy: Comfy) -> None:
     names = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
-    assert names and sorted(comfy.get("/workflow_templates")[PACK]) == names
+    assert names
+    assert sorted(comfy.get("/workflow_templates")[PACK]) == names
     for name in names:
         assert comfy.get(f"/api/workflow_templates/{PACK}/{name}.json")["nodes"]
         status, thumbnail = comfy.request(f"/api/workflow_templates/{PACK}/{name}.jpg")
-        assert status == 200 and thumbnail.startswith(b"\xff\xd8"), f"{name} has no thumbnail"
+        assert status == 200, f"{name} has no thumbnail"
+        assert thumbnail.startswith(b"\xff\xd8"), f"{name}'s thumbnail is no JPEG"

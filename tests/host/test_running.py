@@ -59,7 +59,8 @@ def test_a_picture_comes_out(comfy: Comfy, first: Run) -> None:
 
 def test_progress_arrives(first: Run) -> None:
     steps = [data for data in first.of("progress") if data["node"] == "stylize"]
-    assert steps and steps[-1]["value"] == steps[-1]["max"]
+    assert steps
+    assert steps[-1]["value"] == steps[-1]["max"]
 
 
 def test_a_preview_of_the_picture_arrives(first: Run) -> None:

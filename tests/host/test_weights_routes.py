@@ -32,7 +32,8 @@ def test_status_covers_every_published_choice(comfy: Comfy) -> None:
 def test_status_states_size_licence_and_source(comfy: Comfy) -> None:
     for each in comfy.get(STATUS)["entries"]:
         assert each["state"] in ("present", "partial", "missing")
-        assert each["licence"]["id"] and isinstance(each["licence"]["commercial"], bool)
+        assert each["licence"]["id"]
+        assert isinstance(each["licence"]["commercial"], bool)
         assert each["source"].startswith("http")
     assert comfy.get(STATUS)["refusal"] is None
 
@@ -44,7 +45,8 @@ def test_part_of_a_download_is_seen(comfy: Comfy) -> None:
     part.write_bytes(b"x" * 1000)
     try:
         found = entry(comfy, "vgg16")
-        assert found["state"] == "partial" and found["files"][0]["part_bytes"] == 1000
+        assert found["state"] == "partial"
+        assert found["files"][0]["part_bytes"] == 1000
     finally:
         part.unlink()
     assert entry(comfy, "vgg16")["state"] == "missing"
@@ -104,7 +106,8 @@ def test_reading_does_not_start_anything(comfy: Comfy) -> None:
 
 def test_nothing_to_cancel(comfy: Comfy) -> None:
     status, content = comfy.request(f"{STATUS}/{SMALL}/cancel", {})
-    assert status == 409 and b"under way" in content
+    assert status == 409
+    assert b"under way" in content
 
 
 def test_a_download_that_fails_says_so_on_the_websocket(comfy: Comfy) -> None:
@@ -112,7 +115,8 @@ def test_a_download_that_fails_says_so_on_the_websocket(comfy: Comfy) -> None:
     listener = comfy.listen()
     try:
         status, content = comfy.request(f"{STATUS}/vgg19/download", {}, {"Origin": comfy.url, "Sec-Fetch-Site": "same-origin"})
-        assert status == 202 and json.loads(content)["job"]["name"] == "vgg19"
+        assert status == 202
+        assert json.loads(content)["job"]["name"] == "vgg19"
         end = time.monotonic() + 20
         while True:
             message = listener.receive(max(0.1, end - time.monotonic()))
@@ -121,6 +125,8 @@ def test_a_download_that_fails_says_so_on_the_websocket(comfy: Comfy) -> None:
                 break
     finally:
         listener.close()
-    assert parsed["data"]["state"] == "failed" and parsed["data"]["error"]
+    assert parsed["data"]["state"] == "failed"
+    assert parsed["data"]["error"]
     found = entry(comfy, "vgg19")
-    assert found["state"] == "missing" and found["job"]["error"] == parsed["data"]["error"]
+    assert found["state"] == "missing"
+    assert found["job"]["error"] == parsed["data"]["error"]
