@@ -16,7 +16,7 @@ from .families import adain, pocket, wct
 from .families.pocket.network import Pocket
 from .registry import Checkpoint, open_checkpoint
 from .stylizer import Stylizer
-from .weights.catalogue import Entry, FileSpec, load_catalogue
+from .weights.catalogue import SIDECAR_SUFFIXES, Entry, FileSpec, load_catalogue
 from .weights.errors import WeightsError
 
 POCKET = "Pocket (built-in)"
@@ -57,10 +57,9 @@ def stylizer_choices(files: Iterable[str]) -> list[str]:
 
 
 def own(files: Iterable[str]) -> list[str]:
-    """Files that are not the catalogue's."""
+    """Files that are neither the catalogue's nor the downloader's and converter's own."""
     catalogued = {spec.path for entry in load_catalogue().entries for spec in entry.files}
-    converted = {str(Path(path).with_suffix(".safetensors").as_posix()) for path in catalogued}
-    return sorted(name for name in files if name.replace("\\", "/") not in catalogued | converted)
+    return sorted(f for f in files if f.replace("\\", "/") not in catalogued and not f.endswith(SIDECAR_SUFFIXES))
 
 
 def catalogued_decoders() -> dict[str, FileSpec]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .architecture import Architecture, Tensors
 from .encoders.encoder import no_gradients
 from .families import adain, pocket, vgg, wct
+from .weights.convert import safetensors_beside
 from .weights.errors import CheckpointError
 from .weights.readers import read_checkpoint
 
@@ -59,12 +60,12 @@ class Checkpoint:
 
 
 def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
-    """Read a weights file safely and recognise it.
+    """Read a weights file safely and recognise it; other formats are converted to safetensors beside the original once.
 
     hint: an architecture id that the catalogue knows for a file whose contents cannot tell (Caffe weights in torchvision's
     layout). Raises CheckpointError when the file is damaged, unsafe, or of no architecture known here.
     """
-    raw = read_checkpoint(path)
+    raw = read_checkpoint(safetensors_beside(path))
     known = architecture(hint) if hint else recognise(raw.tensors)
     if known is None:
         names = ", ".join(list(raw.tensors)[:3]) or "no tensors"

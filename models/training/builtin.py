@@ -38,7 +38,7 @@ class TrainingPlan:
     style_size: side of the style crops. The weights of the losses are dimensionless (all errors are relative).
     """
 
-    steps: int = 8000
+    steps: int = 6000
     styles: int = 2
     contents: int = 2
     sizes: tuple[tuple[float, int], ...] = ((0.0, 96), (0.5, 128), (0.85, 192))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
-from style_atelier.models.encoders.filter_bank import filter_bank
-from style_atelier.models.families import adain, pocket, wct
-from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.decoders.inverse_vgg import InverseVGG, InverseVGGConfig, inverse_names
 from style_atelier.models.encoders.encoder import Encoder, no_gradients
+from style_atelier.models.encoders.filter_bank import filter_bank
 from style_atelier.models.encoders.vgg import VGG, VGG19_BLOCKS, VGGConfig, conv_names
+from style_atelier.models.families import adain, pocket, wct
+from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.ops.tiling import spans, tile_for_budget, tiles
 from style_atelier.models.stylizer import StylizeOptions
 
@@ -63,7 +65,7 @@ def test_cores_partition_the_picture() -> None:
         assert pieces[0].start == 0
         assert pieces[-1].stop == length
         assert pieces[-1].last
-        assert all(a.stop == b.start for a, b in zip(pieces, pieces[1:], strict=False))
+        assert all(a.stop == b.start for a, b in itertools.pairwise(pieces))
         assert all(p.lead % align == 0 and p.start % align == 0 for p in pieces)
     assert len(list(tiles(250, 100, 0, 88, 32))) == 1
 

@@ -7,6 +7,7 @@ way, so one architecture reads them all; the level is in the shapes and indices.
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -42,7 +43,7 @@ def feeds(tensors: Tensors, keys: dict[str, str]) -> bool:
     if set(tensors) != {f"{key}.{part}" for key in keys.values() for part in ("weight", "bias")}:
         return False
     shapes = [shape(tensors, f"{key}.weight") for key in keys.values()]
-    joined = all(a[0] == b[1] for a, b in zip(shapes, shapes[1:], strict=False))
+    joined = all(a[0] == b[1] for a, b in pairwise(shapes))
     return all(len(s) == 4 and s[2:] == (3, 3) for s in shapes) and joined and shapes[-1][0] == 3
 
 

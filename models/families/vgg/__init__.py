@@ -94,11 +94,10 @@ def is_torchvision(tensors: Tensors, depth: int, caffe: bool) -> bool:
 def is_named(tensors: Tensors, depth: int) -> bool:
     """conv1_1 ... ; conv3_4 or anything deeper than VGG-16 has tells the two apart, else VGG-16."""
     has_19 = "conv3_4.weight" in tensors
-    pattern = re.compile(r"conv\d_\d\.(weight|bias)")
     return (
         has_19 == (depth == 19)
         and "conv1_1.weight" in tensors
-        and all(pattern.fullmatch(key) for key in tensors)
+        and all(re.fullmatch(r"conv\d_\d\.(weight|bias)", key) for key in tensors)
         and chain(tensors, named_keys(depth))
     )
 
