@@ -79,6 +79,10 @@ class Page:
         """The open graph in the API's format, as the page itself converts it."""
         return self.page.evaluate("async () => (await window.app.graphToPrompt()).output")
 
+    def prompt_inputs(self) -> dict[str, Any]:
+        """The inputs of every node of the open graph, as the page sends them."""
+        return {key: node["inputs"] for key, node in self.prompt().items()}
+
     def run(self, timeout: float = 300) -> tuple[str, Any]:
         """Queue the open graph; how it ended and the message's data."""
         self.page.set_default_timeout(timeout * 1000)

@@ -103,3 +103,4 @@ def test_workflow_opens(page: Page, name: str) -> None:
     page.load(workflow, name)
     assert page.node_count() == len(workflow["nodes"])
     assert not page.missing_nodes()
+    assert page.prompt_inputs() == {key: node["inputs"] for key, node in workflows.api_prompt(workflow).items()}

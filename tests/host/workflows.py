@@ -15,6 +15,8 @@ from .comfy import ROOT, Comfy
 FOLDER = ROOT / "example_workflows"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 PICTURE_SIZE = (320, 240)
+NOTES = ("MarkdownNote", "Note")
+BUTTONS = ("upload",)
 
 
 def shared() -> Path:
@@ -65,3 +67,19 @@ def place_weights(comfy: Comfy, name: str) -> str | None:
 
 def _file_name(url: str) -> str:
     return url.split("?")[0].rsplit("/", 1)[-1]
+
+
+def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
+    """The workflow in the API's format, from what the page has written into its file; the browser tests compare it to the page's."""
+    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    prompt = {}
+    for node in workflow["nodes"]:
+        if node["type"] in NOTES:
+            continue
+        widgets = [item["name"] for item in node["inputs"] if "widget" in item]
+        inputs = dict(zip(widgets, node.get("widgets_values", []), strict=True))
+        inputs |= {item["name"]: sources[item["link"]] for item in node["inputs"] if item.get("link") is not None}
+        for button in BUTTONS:
+            inputs.pop(button, None)
+        prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+    return prompt

@@ -1,0 +1,41 @@
+"""Every example workflow is queued over HTTP and finishes with pictures."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import pytest
+from PIL import Image
+
+from style_atelier.tests.host import workflows
+from style_atelier.tests.host.comfy import Comfy
+
+pytestmark = pytest.mark.host
+PUBLISHED = {"wct_multi_level": "wct-16x"}
+
+
+def fetch_published(comfy: Comfy, name: str) -> None:
+    """Place the weights that this workflow would download; skips loudly where they are not at hand."""
+    missing = workflows.place_weights(comfy, PUBLISHED[name]) if name in PUBLISHED else None
+    if missing:
+        reason = f"SKIPPED: {name} was not run, since {missing}."
+        warnings.warn(reason, stacklevel=2)
+        pytest.skip(reason)
+
+
+@pytest.mark.parametrize("name", workflows.NAMES)
+def test_workflow_finishes(comfy: Comfy, name: str, record_property) -> None:
+    fetch_published(comfy, name)
+    workflow = workflows.read(name)
+    workflows.place_pictures(comfy, workflow)
+    run = comfy.run(workflows.api_prompt(workflow))
+    record_property("seconds", round(run.seconds, 2))
+    print(f"{name}: {run.seconds:.1f} s")
+    assert run.ending == "execution_success", run.of("execution_error")
+    saved = [picture for picture in run.pictures() if picture["type"] == "output"]
+    assert saved
+    for reference in saved:
+        picture = Image.open(io.BytesIO(comfy.picture(reference))).convert("L")
+        assert min(picture.size) >= min(workflows.PICTURE_SIZE)
+        assert len(set(picture.resize((32, 32)).tobytes())) > 20, f"{reference['filename']} is flat"
