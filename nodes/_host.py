@@ -30,6 +30,7 @@ EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt"}
 GIB = 1024**3
 MIB = 1024**2
 SHARE_OF_FREE_MEMORY = 0.5
+LARGEST_PIECE_ON_CPU = 0.75 * GIB
 SMALLEST_TILE = 128
 PICTURES_AT_ONCE = 8
 PREVIEW_SIDE = 512
@@ -165,7 +166,7 @@ def pieces(
     size: height and width of the largest picture. budget: GiB, 0 for a share of what is free. The plan is shown on the node.
     """
     height, width = size
-    limit = budget * GIB or mm.get_free_memory(mm.get_torch_device()) * SHARE_OF_FREE_MEMORY
+    limit = budget * GIB or automatic_budget(mm.get_torch_device())
     together = int(min(max(limit // (bytes_per_pixel * height * width), 1), PICTURES_AT_ONCE, batch))
     tile = tile_for_budget(height, width, 1, bytes_per_pixel, int(limit))
     while True:
@@ -182,6 +183,13 @@ def pieces(
         together, tile = 1, max(SMALLEST_TILE, (tile or max(height, width)) // 2 // 32 * 32)
         mm.soft_empty_cache()
         log.warning("Out of memory: trying again with tiles of %d px.", tile)
+
+
+def automatic_budget(device: torch.device) -> float:
+    """Bytes that one piece of work may take when the person sets no limit."""
+    free = mm.get_free_memory(device) * SHARE_OF_FREE_MEMORY
+    # On the processor one layer over a whole large picture would keep a person who presses stop waiting for seconds.
+    return min(free, LARGEST_PIECE_ON_CPU) if device.type == "cpu" else free
 
 
 def piece_memory(size: tuple[int, int], together: int, tile: int, bytes_per_pixel: float) -> float:
