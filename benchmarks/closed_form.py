@@ -69,8 +69,7 @@ def adain_pair(args: argparse.Namespace) -> tuple[Run, Run]:
     sys.path.insert(0, str(args.adain))
     net, function = importlib.import_module("net"), importlib.import_module("function")
     encoder, decoder = net.vgg, net.decoder
-    real = args.weights is not None and (args.weights / "adain").exists()
-    if real:
+    if args.weights is not None and (args.weights / "adain").exists():
         encoder.load_state_dict(torch.load(args.weights / "adain/vgg_normalised_relu4_1.pth", weights_only=True), strict=False)
         decoder.load_state_dict(torch.load(args.weights / "adain/decoder.pth", weights_only=True))
     else:

@@ -106,7 +106,7 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     decoders = {level: as_decoder(parts[f"decoder{level}"]()) for level in wct.LEVELS}
     if "encoder" in parts:
         shared = as_encoder(parts["encoder"]())
-        encoders = dict.fromkeys(wct.LEVELS, shared)
+        encoders = {level: shared for level in wct.LEVELS}  # noqa: C420 (fromkeys would type the keys as literals)
     else:
         encoders = {level: as_encoder(parts[f"encoder{level}"]()) for level in wct.LEVELS}
     return wct.stylizer(entry.name, entry.title, encoders, decoders)

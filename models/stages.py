@@ -45,11 +45,13 @@ class Stage:
         """Tiles whose context is enough to encode and then decode."""
         align = max(self.encoder.encoding.strides[tap] for tap in self.taps)
         halo = self.encoder.encoding.halo(self.taps) + self.decoder.rendering.halo
-        return list(tiles(*images.shape[-2:], tile, halo, align))
+        height, width = images.shape[-2:]
+        return list(tiles(height, width, tile, halo, align))
 
     def level_masks(self, mask: Tensor, images: Tensor) -> dict[str, Tensor]:
         """A mask of the padded picture at the size of every level."""
-        return {tap: at_size(mask, *self.encoder.encoding.size(*images.shape[-2:], tap)) for tap in self.taps}
+        height, width = images.shape[-2:]
+        return {tap: at_size(mask, *self.encoder.encoding.size(height, width, tap)) for tap in self.taps}
 
     def moments(
         self, images: Tensor, masks: Sequence[Tensor | None], full: bool, tile: int, beat: Beat

@@ -93,9 +93,9 @@ def render_tiles(
         progress(1, 1, out[:1])
         return out
     deepest = min(levels.values(), key=lambda f: f.shape[-1])
-    frame = [side * stride for side in deepest.shape[-2:]]
-    out = deepest.new_empty((deepest.shape[0], 3, *frame))
-    pieces = list(tiles(*frame, tile, rendering.halo, stride))
+    frame_height, frame_width = deepest.shape[-2] * stride, deepest.shape[-1] * stride
+    out = deepest.new_empty((deepest.shape[0], 3, frame_height, frame_width))
+    pieces = list(tiles(frame_height, frame_width, tile, rendering.halo, stride))
     for index, piece in enumerate(pieces):
         parts = {tap: piece.outer(f, rendering.strides[tap]) for tap, f in levels.items()}
         local = condition if condition is None or condition.shape[-1] == 1 else piece.outer(condition, stride)

@@ -85,13 +85,14 @@ class Encoder:
             levels = self.encoding(padded, chosen)
             progress(1, 1)
             return Features(levels, height, width, self.name)
-        pieces = list(tiles(*padded.shape[-2:], tile, self.encoding.halo(chosen), max(self.encoding.strides.values())))
+        frame_height, frame_width = padded.shape[-2:]
+        pieces = list(tiles(frame_height, frame_width, tile, self.encoding.halo(chosen), max(self.encoding.strides.values())))
         levels: dict[str, Tensor] = {}
         for index, piece in enumerate(pieces):
             for tap, f in self.encoding(piece.outer(padded), chosen).items():
                 stride = self.encoding.strides[tap]
                 if tap not in levels:
-                    levels[tap] = f.new_empty((*f.shape[:2], *self.encoding.size(*padded.shape[-2:], tap)))
+                    levels[tap] = f.new_empty((*f.shape[:2], *self.encoding.size(frame_height, frame_width, tap)))
                 piece.core(levels[tap], stride).copy_(piece.inner(f, stride))
             progress(index + 1, len(pieces))
         return Features(levels, height, width, self.name)

@@ -52,10 +52,7 @@ class Moments:
         share = (other.weight / weight.clamp_min(torch.finfo(weight.dtype).tiny))[:, None]
         delta = other.mean - self.mean
         between = (self.weight * share[:, 0])[:, None] * delta
-        if self.full:
-            between = between[:, :, None] * delta[:, None, :]
-        else:
-            between = between * delta
+        between = between[:, :, None] * delta[:, None, :] if self.full else between * delta
         return Moments(weight, self.mean + share * delta, self.scatter + other.scatter + between)
 
     def select(self, index: Tensor) -> Moments:
