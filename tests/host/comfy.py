@@ -81,6 +81,8 @@ class Comfy:
         command = [python_of(comfyui), "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port)]
         command += ["--base-directory", str(base), "--database-url", f"sqlite:///{base / 'user' / 'comfyui.db'}"]
         command += ["--extra-model-paths-config", str(paths), "--disable-auto-launch", "--disable-api-nodes"]
+        if front_end := os.environ.get("STYLE_ATELIER_FRONT_END"):
+            command += ["--front-end-root", front_end]
         environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
         if offline:
             environment["STYLE_ATELIER_OFFLINE"] = "1"
