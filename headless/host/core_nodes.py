@@ -1,0 +1,7 @@
+"""The host's own nodes that the embedded host has."""
+
+from __future__ import annotations
+
+from . import core_images, core_masks
+
+CORE_NODES = [*core_images.NODES, *core_masks.NODES]
