@@ -13,6 +13,7 @@ from PIL import Image
 from .comfy import ROOT, Comfy
 
 FOLDER = ROOT / "example_workflows"
+SAMPLES = ROOT / "samples"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
@@ -30,11 +31,14 @@ def read(name: str) -> dict[str, Any]:
 
 
 def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
-    """Put a small picture into the host's input folder for every one that the workflow loads."""
+    """Put the pack's sample, else a small painted one, into the host's input folder for every picture that the workflow loads."""
     for node in workflow["nodes"]:
         if node["type"] == "LoadImage":
             path = comfy.base / "input" / node["widgets_values"][0]
-            if not path.exists():
+            sample = SAMPLES / path.name.removeprefix("style_atelier_")
+            if not path.exists() and sample.is_file():
+                shutil.copy(sample, path)
+            elif not path.exists():
                 paint(path)
 
 
@@ -70,7 +74,7 @@ def _file_name(url: str) -> str:
 
 
 def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
-    """The workflow in the API's format, from what the page has written into its file; the browser tests compare it to the page's."""
+    """The workflow in the API's format, from what the page wrote into its file; the browser tests compare it to the page's."""
     sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
     prompt = {}
     for node in workflow["nodes"]:
