@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,18 @@ def page(comfy: Comfy, browser: Any, renderer: str) -> Iterator[Page]:
     errors = opened.our_errors()
     opened.close()
     assert not errors
+
+
+@pytest.fixture(scope="session")
+def headless_prompts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    script = Path(__file__).with_name("headless_prompts.py")
+    command = [sys.executable, str(script), str(tmp_path_factory.mktemp("headless"))]
+    return json.loads(subprocess.run(command, capture_output=True, check=True, timeout=120).stdout)
+
+
+def inputs(prompt: dict[str, Any]) -> dict[str, Any]:
+    """A prompt without the words that only people read."""
+    return {key: node["inputs"] for key, node in prompt.items()}
 
 
 def loader(choice: str) -> dict[str, Any]:
@@ -98,9 +113,11 @@ def test_other_nodes_are_left_alone(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", workflows.NAMES)
-def test_workflow_opens(page: Page, name: str) -> None:
+def test_workflow_opens_and_converts_as_elsewhere(page: Page, name: str, headless_prompts: dict[str, Any]) -> None:
     workflow = workflows.read(name)
     page.load(workflow, name)
     assert page.node_count() == len(workflow["nodes"])
     assert not page.missing_nodes()
-    assert page.prompt_inputs() == {key: node["inputs"] for key, node in workflows.api_prompt(workflow).items()}
+    sent = page.prompt_inputs()
+    assert sent == inputs(workflows.api_prompt(workflow))
+    assert sent == inputs(headless_prompts[name])
