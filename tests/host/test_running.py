@@ -100,7 +100,8 @@ def test_an_unchanged_prompt_is_not_run_again(comfy: Comfy) -> None:
     assert "stylize" in again.of("execution_cached")[0]["nodes"]
 
 
-def test_stop_takes_effect_at_once(comfy: Comfy, record_property) -> None:
+@pytest.mark.parametrize("delay", [0.3, 1.0, 2.0])
+def test_stop_takes_effect_at_once(comfy: Comfy, delay: float, record_property) -> None:
     asked: list[float] = []
 
     def stop() -> None:
@@ -109,7 +110,7 @@ def test_stop_takes_effect_at_once(comfy: Comfy, record_property) -> None:
 
     def on_message(kind: str, data: dict[str, Any]) -> None:
         if kind == "executing" and data.get("node") == "stylize":
-            threading.Timer(0.7, stop).start()
+            threading.Timer(delay, stop).start()
 
     run = comfy.run(stylize_prompt(comfy, side=BIG), on_message=on_message)
     seconds = time.monotonic() - asked[0]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -12,6 +14,7 @@ from style_atelier.tests.host import workflows
 from style_atelier.tests.host.comfy import Comfy
 
 pytestmark = pytest.mark.host
+THUMBNAIL = 512
 PUBLISHED = {"wct_multi_level": "wct-16x"}
 
 
@@ -39,3 +42,12 @@ def test_workflow_finishes(comfy: Comfy, name: str, record_property) -> None:
         picture = Image.open(io.BytesIO(comfy.picture(reference))).convert("L")
         assert min(picture.size) >= min(workflows.PICTURE_SIZE)
         assert len(set(picture.resize((32, 32)).tobytes())) > 20, f"{reference['filename']} is flat"
+    if kept := os.environ.get("STYLE_ATELIER_SCREENSHOTS"):
+        keep(Image.open(io.BytesIO(comfy.picture(saved[0]))).convert("RGB"), Path(kept) / f"{name}.jpg")
+
+
+def keep(picture: Image.Image, path: Path) -> None:
+    """Save a thumbnail, as it stands beside the workflow in the page's list of templates."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    picture.save(path, quality=88)

@@ -24,6 +24,7 @@ export function addWeightsPanel(node, input) {
   const widget = node.addDOMWidget("weights", "STYLE_ATELIER_WEIGHTS", panel.element, {
     serialize: false,
     hideOnZoom: false,
+    hideInPanel: true, // one element cannot be in the node and in the side panel
     margin: 6,
     getMinHeight: height,
     getMaxHeight: height,
