@@ -14,6 +14,14 @@ PANEL = ".style-atelier-weights"
 WAIT = 20_000
 CHOOSE = "(value) => { const [combo] = window.app.graph._nodes[0].widgets; combo.value = value; combo.callback?.(value); }"
 UP = "() => window.app?.extensionManager?.workflow?.activeWorkflow && window.app?.graph"
+NEXT_ARROW = """() => {
+  const { graph, canvas } = window.app;
+  const [node] = graph._nodes;
+  const { ds, canvas: element } = canvas;
+  const { left, top } = element.getBoundingClientRect();
+  const x = node.pos[0] + node.size[0] - 24, y = node.pos[1] + node.widgets[0].last_y + 10;
+  return [left + (x + ds.offset[0]) * ds.scale, top + (y + ds.offset[1]) * ds.scale];
+}"""
 PICTURE_ON_CANVAS = """(kind) => {
   const { imgs } = window.app.graph._nodes.find((n) => n.type === kind);
   return imgs?.some((i) => i.complete && i.naturalWidth > 0);
@@ -112,6 +120,14 @@ class Page:
     def choose(self, value: str) -> None:
         """Choose in the first node's combo, as the renderers do it."""
         self.page.evaluate(CHOOSE, value)
+
+    def choose_next_by_mouse(self, now: str, following: str, in_dom: bool) -> None:
+        """Choose what follows in the first node's combo: in its list in Nodes 2.0, with its arrow on the canvas."""
+        if in_dom:
+            self.page.get_by_text(now).first.click(timeout=WAIT)
+            self.page.get_by_text(following, exact=True).last.click(timeout=WAIT)
+        else:
+            self.page.mouse.click(*self.page.evaluate(NEXT_ARROW))
 
     def serialized(self) -> dict[str, Any]:
         """The open graph in the editor's format, as the page saves it."""

@@ -80,6 +80,13 @@ def test_panel_says_what_the_choice_is(page: Page, renderer: str, screenshots: P
     page.shot(screenshots / f"panel_{renderer}.png")
 
 
+def test_panel_follows_the_mouse(page: Page, renderer: str) -> None:
+    page.load_api({"1": {"class_type": "StyleAtelierLoadStylizer", "inputs": {"stylizer": "Pocket (built-in)"}}})
+    page.wait_for_panel("builtIn")
+    page.choose_next_by_mouse("Pocket (built-in)", "wct-16x", RENDERERS[renderer])
+    page.wait_for_text("9.7 MB")
+
+
 def test_a_refused_download_is_explained(page: Page) -> None:
     """The host of these tests runs with the offline switch on."""
     page.load_api(loader(MISSING))
