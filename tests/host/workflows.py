@@ -10,10 +10,12 @@ from typing import Any
 
 from PIL import Image
 
+from style_atelier.install import SAMPLES
+
 from .comfy import ROOT, Comfy
 
 FOLDER = ROOT / "example_workflows"
-SAMPLES = ROOT / "samples"
+SAMPLE_OF = {placed: sample for sample, placed in SAMPLES.items()}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
@@ -35,7 +37,7 @@ def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
     for node in workflow["nodes"]:
         if node["type"] == "LoadImage":
             path = comfy.base / "input" / node["widgets_values"][0]
-            sample = SAMPLES / path.name.removeprefix("style_atelier_")
+            sample = ROOT / "samples" / SAMPLE_OF.get(path.name, "")
             if not path.exists() and sample.is_file():
                 shutil.copy(sample, path)
             elif not path.exists():
