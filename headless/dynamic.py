@@ -30,7 +30,7 @@ def slots(info: InputInfo) -> list[InputInfo]:
     """The sockets of an Autogrow input; the first `min` of them are required."""
     template = info.template
     return [
-        replace(template.input, id=f"{info.id}.{name}", required=template.input.required and index < template.min)
+        replace(template.input, id=f"{info.id}.{name}", kind="socket", required=template.input.required and index < template.min)
         for index, name in enumerate(template.names)
     ]
 

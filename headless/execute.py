@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from .dynamic import nested
-from .graph import Prompt
+from .graph import Prompt, unpack
 from .host import progress
 from .host.schema import NodeInfo, call, describe
 from .validate import title_of
@@ -203,6 +203,4 @@ def links(inputs: Mapping[str, Any]) -> dict[str, tuple[str, int]]:
 def constants(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs that come over no link, lists out of their wrapping."""
     values = {key: value for key, value in inputs.items() if not isinstance(value, list)}
-    return {
-        key: value["__value__"] if isinstance(value, dict) and "__value__" in value else value for key, value in values.items()
-    }
+    return {key: unpack(value) for key, value in values.items()}

@@ -167,6 +167,11 @@ def pack(value: Any) -> Any:
     return {"__value__": value} if isinstance(value, list) else value
 
 
+def unpack(value: Any) -> Any:
+    """The opposite of `pack`."""
+    return value["__value__"] if isinstance(value, dict) and "__value__" in value else value
+
+
 def widget_values(node: Mapping[str, Any], info: NodeInfo | None) -> dict[str, Any]:
     """The values of a node's widgets by the names of their inputs."""
     values = node.get("widgets_values") or []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .host.schema import InputInfo, NodeInfo, OptionInfo, OutputInfo, TemplateInfo
+from .host.schema import InputInfo, Kind, NodeInfo, OptionInfo, OutputInfo, TemplateInfo
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COLOR"}
 AUTOGROW, DYNAMIC_COMBO = "COMFY_AUTOGROW_V3", "COMFY_DYNAMICCOMBO_V3"
@@ -18,9 +18,8 @@ def read_node(data: Mapping[str, Any]) -> NodeInfo:
         OutputInfo(name, kind if isinstance(kind, str) else "COMBO", name, bool(is_list))
         for kind, name, is_list in zip(data["output"], data["output_name"], lists, strict=True)
     ]
-    return NodeInfo(
-        data["name"], data.get("display_name") or data["name"], read_inputs(data["input"]), outputs, data["output_node"]
-    )
+    title = data.get("display_name") or data["name"]
+    return NodeInfo(data["name"], title, read_inputs(data["input"]), outputs, data["output_node"])
 
 
 def read_inputs(data: Mapping[str, Mapping[str, Any]]) -> list[InputInfo]:
@@ -37,11 +36,8 @@ def read_input(name: str, given: Any, required: bool) -> InputInfo:
     kind, settings = given[0], given[1] if len(given) > 1 else {}
     if isinstance(kind, list):
         kind, settings = "COMBO", {"options": kind, **settings}
-    shape, options, template = (
-        "widget" if kind in WIDGETS and not settings.get("forceInput") else "socket",
-        settings.get("options"),
-        None,
-    )
+    shape: Kind = "widget" if kind in WIDGETS and not settings.get("forceInput") else "socket"
+    options, template = settings.get("options"), None
     if kind == AUTOGROW:
         shape, template = "autogrow", read_template(settings["template"])
     elif kind == DYNAMIC_COMBO:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from .execute import Executor
 from .graph import Describe, Prompt, WorkflowError, to_prompt
 from .host.progress import interrupt
 from .host.schema import describe
-from .overrides import assign_pictures, find_picture, pictures_wanted, set_value
+from .overrides import LOADER, assign_pictures, find_picture, pictures_wanted, set_value
 from .pack import load_pack
 from .terminal import Lines
 from .validate import Problem, validate
@@ -130,8 +130,15 @@ def prepare(job: Job, nodes: Mapping[str, type], input_dir: Path) -> Prompt:
         place(path, input_dir, prompt[node]["inputs"]["image"])
     problems = validate(prompt, nodes)
     if problems:
-        raise Invalid(problems)
+        raise Invalid([with_hint(problem, prompt) for problem in problems])
     return prompt
+
+
+def with_hint(problem: Problem, prompt: Prompt) -> Problem:
+    """Says how to give the picture that a LoadImage misses."""
+    if problem.node_id and prompt[problem.node_id]["class_type"] == LOADER:
+        return replace(problem, details=f"{problem.details}; give it with --input, or put it beside the workflow")
+    return problem
 
 
 def place(path: Path, folder: Path, name: str) -> str:
@@ -145,7 +152,7 @@ def place(path: Path, folder: Path, name: str) -> str:
 def saved_pictures(shown: Mapping[str, Mapping[str, Any]], output_dir: Path) -> list[Path]:
     """Paths of what output nodes saved; previews are thrown away with the temp folder."""
     files = [file for ui in shown.values() for file in ui.get("images", []) if file.get("type") == "output"]
-    return [output_dir / file["subfolder"] / file["filename"] for file in files]
+    return [(output_dir / file["subfolder"] / file["filename"]).resolve() for file in files]
 
 
 @contextmanager

@@ -83,5 +83,6 @@ def save(network: torch.nn.Module, wish: Training) -> Path:
     metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "licence": "MIT"}
     temporary = wish.out.with_name(wish.out.name + ".part")
     save_file(tensors, temporary, metadata)
+    temporary.chmod(0o644)  # safetensors makes files that only their owner can read
     temporary.replace(wish.out)
     return wish.out

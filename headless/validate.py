@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .dynamic import live_inputs, nested
-from .graph import Prompt
+from .graph import Prompt, unpack
 from .host.schema import InputInfo, NodeInfo, describe
 
 CASTS: dict[str, type] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
@@ -95,8 +95,8 @@ class Walk:
         value = given[info.id]
         if isinstance(value, list):
             return self.link(name, info, value, "input_types" in asked, path)
-        if isinstance(value, dict) and "__value__" in value:
-            return self.value(name, info, value["__value__"])
+        if isinstance(value, dict):
+            return self.value(name, info, unpack(value))
         if info.type in CASTS:
             try:
                 given[info.id] = value = CASTS[info.type](value)
