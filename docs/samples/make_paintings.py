@@ -62,7 +62,7 @@ class Canvas:
 
 def to_bytes(colour: Colour) -> tuple[int, int, int]:
     """0..1 -> 0..255."""
-    r, g, b = (int(round(255 * min(max(c, 0), 1))) for c in colour)
+    r, g, b = (round(255 * min(max(c, 0), 1)) for c in colour)
     return r, g, b
 
 
@@ -100,9 +100,7 @@ def night(rng: Rng) -> Image.Image:
         for _ in range(count):
             x, y = rng.uniform(0, SIDE, 2)
             near = max(np.exp(-((x - sx) ** 2 + (y - sy) ** 2) / (2 * (r * 0.42) ** 2)) for sx, sy, r in stars)
-            ring = max(
-                np.exp(-((np.hypot(x - sx, y - sy) - r * 0.85) ** 2) / (2 * (r * 0.13) ** 2)) for sx, sy, r in stars
-            )
+            ring = max(np.exp(-((np.hypot(x - sx, y - sy) - r * 0.85) ** 2) / (2 * (r * 0.13) ** 2)) for sx, sy, r in stars)
             level = tone[int(y), int(x)] * 0.9 + rng.normal(0, 0.45)
             colour = palette[int(np.clip(np.floor(level + 2), 0, 4))]
             if rng.random() < near * 1.15 or rng.random() < ring * 0.4:
@@ -121,7 +119,9 @@ def pond(rng: Rng) -> Image.Image:
     """Dabs of light on water with floating leaves and blossoms."""
     canvas = Canvas((0.25, 0.38, 0.4))
     ripple = smooth_noise(rng, 6) * 0.35
-    water = np.array([[0.3, 0.46, 0.5], [0.42, 0.55, 0.66], [0.56, 0.56, 0.74], [0.22, 0.4, 0.36], [0.68, 0.68, 0.8], [0.34, 0.3, 0.5]])
+    water = np.array(
+        [[0.3, 0.46, 0.5], [0.42, 0.55, 0.66], [0.56, 0.56, 0.74], [0.22, 0.4, 0.36], [0.68, 0.68, 0.8], [0.34, 0.3, 0.5]]
+    )
     leaves = np.array([[0.3, 0.52, 0.26], [0.5, 0.66, 0.34], [0.18, 0.4, 0.28], [0.66, 0.74, 0.42]])
     blossom = np.array([[0.95, 0.72, 0.78], [0.98, 0.9, 0.88], [0.86, 0.45, 0.58]])
     islands = [(rng.uniform(0, SIDE), rng.uniform(30, SIDE), rng.uniform(36, 80)) for _ in range(15)]
@@ -147,7 +147,7 @@ def pond(rng: Rng) -> Image.Image:
 def ink(rng: Rng) -> Image.Image:
     """Hatching in dark ink on warm paper, denser where the scene is darker."""
     canvas = Canvas((0.93, 0.87, 0.74))
-    y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32) / SIDE
+    y = np.mgrid[0:SIDE, 0:SIDE][0].astype(np.float32) / SIDE
     tone = 0.5 + 0.3 * smooth_noise(rng, 4) + 0.12 * smooth_noise(rng, 12) + 0.35 * (y - 0.5)
     contour = np.arctan2(*np.gradient(smooth_noise(rng, 4))) + np.pi / 2
     for threshold, turn, width in ((0.25, 0.0, 1.7), (0.5, 0.9, 1.5), (0.72, -0.7, 1.9)):
