@@ -23,7 +23,11 @@ from typing import Any
 PACK = Path(__file__).absolute().parent
 MODEL_FOLDER = "style_atelier"
 FAMILY_FOLDERS = ("adain", "wct", "wct16x", "vgg", "own")
-SAMPLES = {"photo.jpg": "style_atelier_photo.jpg", "painting.jpg": "style_atelier_painting.jpg"}
+SAMPLES = {
+    "photo.jpg": "style_atelier_photo.jpg",
+    "painting.jpg": "style_atelier_painting.jpg",
+    "painting_pond.jpg": "style_atelier_painting_2.jpg",
+}
 OLDEST_PYTHON = (3, 10)
 OLDEST = {"torch": (2, 4), "safetensors": (0, 4)}
 OLDEST_COMFYUI = (0, 18, 1)

@@ -118,7 +118,8 @@ def patcher_for(module: nn.Module) -> Any:
 @contextmanager
 def on_device(hosted: Hosted, memory: float) -> Iterator[torch.device]:
     """The network on its device with `memory` bytes free beside it; every layer looks for the person's interrupt."""
-    mm.load_models_gpu([hosted.patcher], memory_required=memory)
+    mm.load_models_gpu([hosted.patcher], memory_required=memory, force_full_load=True)
+    hosted.model.module.to(hosted.patcher.load_device)  # where the host saves graphics memory it leaves plain layers behind
     leaves = [m for m in hosted.model.module.modules() if next(m.children(), None) is None]
     hooks = [leaf.register_forward_pre_hook(stop_if_asked) for leaf in leaves]
     try:

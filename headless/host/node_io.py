@@ -39,6 +39,10 @@ class Input:
         for name in KEPT:
             setattr(self, name, settings.get(name))
 
+    def get_io_type(self) -> str:
+        """The name of its type on a wire."""
+        return self.type
+
 
 class Output:
     """One output of a node."""
@@ -56,6 +60,10 @@ class Output:
         self.display_name = display_name
         self.tooltip = tooltip
         self.is_output_list = is_output_list
+
+    def get_io_type(self) -> str:
+        """The name of its type on a wire."""
+        return self.type
 
 
 class ComfyType:
@@ -145,7 +153,9 @@ class TemplatePrefix:
 
     def __init__(self, input: Input, prefix: str, min: int = 1, max: int = 10) -> None:
         self.input = input
+        self.prefix = prefix
         self.min = min
+        self.max = max
         self.names = [f"{prefix}{index}" for index in range(max)]
 
 
@@ -241,6 +251,12 @@ class Schema:
     not_idempotent: bool = False
     essentials_category: str | None = None
     has_intermediate_output: bool = False
+
+    def validate(self) -> None:
+        """Raise ValueError when an id is used twice."""
+        for kind, ids in (("Input", [i.id for i in self.inputs]), ("Output", [o.id for o in self.outputs if o.id])):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"{kind} ids must be unique, but {self.node_id} uses one of them twice")
 
 
 class NodeOutput:

@@ -38,7 +38,9 @@ class Pack:
 @pytest.fixture(scope="session")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pack]:
     if importlib.util.find_spec("comfy_api") is None:
-        importlib.import_module("style_atelier.headless.embedded").install()
+        base = tmp_path_factory.mktemp("host")
+        folders = {f"{kind}_dir": base / kind for kind in ("models", "input", "output", "temp")}
+        importlib.import_module("style_atelier.headless.host").install(**folders, device="cpu")
     else:
         importlib.import_module("comfy.cli_args").args.cpu = True
     folder_paths: Any = importlib.import_module("folder_paths")
