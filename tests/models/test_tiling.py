@@ -116,7 +116,7 @@ def test_parts_equal_the_one_box() -> None:
     stylizer = small_pocket()
     encoder, decoder = stylizer.stages[0].encoder, stylizer.stages[0].decoder
     content, style = torch.rand(1, 3, 90, 120), torch.rand(1, 3, 80, 64)
-    parts = decoder.decode(transfer_features(encoder.encode(content), encoder.encode(style), strength=0.7))
+    parts = decoder.decode(transfer_features(encoder.encode(content), encoder.encode(style), "zca", 0.7))
     assert torch.allclose(parts, stylizer.stylize(content, [style], StylizeOptions(strength=0.7)), atol=1e-4)
 
 

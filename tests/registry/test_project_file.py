@@ -57,3 +57,10 @@ def test_comfy_node_validate_finds_nothing() -> None:
     assert done.returncode == 0, said
     assert not re.search(r"\b(error|warning|S\d{3}|E\d{3})\b.*:", said), said
     assert "passed" in said or "successfully" in said, said
+
+
+def test_the_wheel_holds_every_package(project: dict[str, Any]) -> None:
+    listed = set(project["tool"]["setuptools"]["packages"])
+    folders = {p.parent for part in ("headless", "nodes", "models") for p in (ROOT / part).rglob("*.py")}
+    names = {f"style_atelier_cli.pack.{'.'.join(f.relative_to(ROOT).parts)}" for f in folders if f.name != "console"}
+    assert listed == names | {"style_atelier_cli", "style_atelier_cli.pack"}
