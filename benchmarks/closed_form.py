@@ -4,8 +4,9 @@
 
 --adain: a checkout of naoto0804/pytorch-AdaIN; --distillation: one of MingSun-Tse/Collaborative-Distillation (its PytorchWCT
 and model folders are PytorchWCT with newer networks). Their code is imported as it is, except that
-`torch.utils.serialization`, which today's torch lacks and which is not called here, is given as an empty module.
-Times are the median of interleaved runs; memory is the growth of peak resident size, each case in a fresh process.
+`torch.utils.serialization`, which today's torch lacks and which is not called here, is given as an empty module (matplotlib,
+which their plotting imports, must be installed).
+Times are the median of interleaved runs; memory is the growth of peak resident size in a run, each in a fresh process (Linux).
 Weights of the original networks come from --weights where they are (levels 1-3, AdaIN), else from fixed random numbers, the
 same for both sides: the time does not depend on them.
 """
@@ -15,7 +16,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -99,7 +99,9 @@ def import_distillation(folder: Path) -> types.ModuleType:
     absent.load_lua = None  # type: ignore[attr-defined]
     sys.modules[absent.__name__] = absent
     sys.path[:0] = [str(folder), str(folder / "PytorchWCT")]
-    return importlib.import_module("util_wct")
+    util = importlib.import_module("util_wct")
+    util.EigenValueThre = 1e-5  # as in PytorchWCT; at this repository's 1e-100 directions without variance turn into noise
+    return util
 
 
 def wct_pair(args: argparse.Namespace, pruned: bool) -> tuple[Run, Run]:
@@ -147,7 +149,7 @@ def wct_pair(args: argparse.Namespace, pruned: bool) -> tuple[Run, Run]:
         for level in wct.LEVELS:
             encode, decode = getattr(theirs, f"e{level}"), getattr(theirs, f"d{level}")
             features, wanted = encode(picture).squeeze(0), encode(style).squeeze(0)
-            picture = decode(theirs.transform(features, wanted, torch.empty(0), 1.0))
+            picture = decode(theirs.transform(features, wanted, torch.empty(1, *features.shape), 1.0))
         return picture.clamp(0, 1)
 
     return run, lambda content, style: mine.stylize(content, [style], StylizeOptions())
@@ -170,14 +172,21 @@ def pictures(size: int) -> tuple[Tensor, Tensor]:
 
 
 def measure_memory(args: argparse.Namespace) -> None:
-    """One run of one side; prints the growth of peak resident memory in MiB."""
+    """One run of one side; prints the growth of peak resident memory in MiB (Linux)."""
     run = pair(args.case, args)[("theirs", "ours").index(args.side)]
     content, style = pictures(args.sizes[0])
     with torch.inference_mode():
-        run(*pictures(64))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        run(*pictures(128))
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
+        before = resident("VmRSS")
         run(content, style)
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print((resident("VmHWM") - before) / 1024)
+
+
+def resident(name: str) -> int:
+    """A line of /proc/self/status, KiB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def peak(case: str, side: str, size: int, argv: list[str]) -> float:

@@ -106,7 +106,7 @@ def as_decoder(network: Pocket, name: str = "pocket", title: str = "Pocket") -> 
 def stylizer(network: Pocket, name: str = "pocket", title: str = "Pocket") -> FeatureStylizer:
     """The stylizer from its one network.
 
-    Trained with AdaIN between its levels, used with ZCA: on pictures it never saw the style distance is an eighth smaller and
+    Trained with AdaIN between its levels, used with ZCA: on pictures it never saw the style distance is a ninth smaller and
     the palette truer (docs/training.md).
     """
     stage = Stage(as_encoder(network, name, title), as_decoder(network, name, title))
