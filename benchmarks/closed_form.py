@@ -100,7 +100,7 @@ def import_distillation(folder: Path) -> types.ModuleType:
     sys.modules[absent.__name__] = absent
     sys.path[:0] = [str(folder), str(folder / "PytorchWCT")]
     util = importlib.import_module("util_wct")
-    util.EigenValueThre = 1e-5  # as in PytorchWCT; at this repository's 1e-100 directions without variance turn into noise
+    util.EigenValueThre = 1e-5  # type: ignore[attr-defined]  # as in PytorchWCT; at this repository's 1e-100 directions without variance turn into noise
     return util
 
 

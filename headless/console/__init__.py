@@ -1,6 +1,6 @@
 """The console script `style-atelier`: finds the pack and starts its command line.
 
-The pack itself cannot be imported by name without a ComfyUI (its `__init__.py` is what ComfyUI loads), so the script goes by path.
+Without a ComfyUI the pack cannot be imported by name (its `__init__.py` is what ComfyUI loads), so the script goes by path.
 """
 
 from __future__ import annotations

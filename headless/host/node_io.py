@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-KEPT = ("default", "min", "max", "step", "options", "control_after_generate", "template", "multiline")
-
 
 class Input:
     """One input of a node. type: the name of its type on a wire."""
@@ -36,8 +34,14 @@ class Input:
         self.tooltip = tooltip
         self.advanced = advanced
         self.force_input = bool(settings.get("force_input"))
-        for name in KEPT:
-            setattr(self, name, settings.get(name))
+        self.default = settings.get("default")
+        self.min = settings.get("min")
+        self.max = settings.get("max")
+        self.step = settings.get("step")
+        self.multiline = settings.get("multiline")
+        self.options: Any = settings.get("options")
+        self.template: Any = settings.get("template")
+        self.control_after_generate = settings.get("control_after_generate")
 
     def get_io_type(self) -> str:
         """The name of its type on a wire."""

@@ -114,7 +114,8 @@ def test_model_names_cannot_leave_their_folder(placed: Path) -> None:
 
 
 def test_batches_take_the_first_size_and_opaque_alpha() -> None:
-    made = call(core_images.BatchImagesNode, images={"image0": torch.zeros(1, 4, 6, 3), "image1": torch.zeros(2, 8, 8, 4)}).args[0]
+    images = {"image0": torch.zeros(1, 4, 6, 3), "image1": torch.zeros(2, 8, 8, 4)}
+    made = call(core_images.BatchImagesNode, images=images).args[0]
     assert made.shape == (3, 4, 6, 4)
     assert float(made[0, ..., 3].min()) == 1.0
 
