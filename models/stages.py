@@ -21,7 +21,7 @@ from .ops.moments import Moments, measure
 from .ops.padding import pad_to_multiple
 from .ops.tiling import Tile, tiles
 from .ops.transfer import METHODS, moved, needs_covariance, transfer_map
-from .progress import Progress, silent
+from .progress import Progress, glance, silent
 from .stylizer import StylizeOptions, Stylizer
 
 
@@ -194,7 +194,7 @@ class FeatureStylizer(Stylizer):
         if whole is not None:
             conditions = _condition_map(plan, whole)
             made = render_tiles(stage.decoder.rendering, _move(whole, plan), conditions, height, width)
-            beat(made[:1].clamp(0, 1))
+            beat(glance(made))
             return made
         out = padded.new_empty(padded.shape)
         for piece in stage.pieces(padded, tile):
@@ -203,7 +203,7 @@ class FeatureStylizer(Stylizer):
             made = stage.decoder.rendering.render(_move(levels, local), _condition_map(local, levels))
             target = piece.core(out)
             target.copy_(piece.inner(made)[..., : target.shape[-2], : target.shape[-1]])
-            beat(out[:1].clamp(0, 1) if len(self.stages) == 1 else None)
+            beat(glance(out) if len(self.stages) == 1 else None)
         return out[..., :height, :width]
 
     def _plan(

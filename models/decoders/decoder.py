@@ -12,7 +12,7 @@ from ..encoders.features import Features
 from ..ops.masks import at_size
 from ..ops.moments import Moments, measure
 from ..ops.tiling import tiles
-from ..progress import Progress, silent
+from ..progress import Progress, glance, silent
 
 
 class Rendering(Protocol):
@@ -90,7 +90,7 @@ def render_tiles(
     stride = max(rendering.strides.values())
     if not tile:
         out = rendering.render(levels, condition)[..., :height, :width]
-        progress(1, 1, out[:1])
+        progress(1, 1, glance(out))
         return out
     deepest = min(levels.values(), key=lambda f: f.shape[-1])
     frame_height, frame_width = deepest.shape[-2] * stride, deepest.shape[-1] * stride
@@ -100,7 +100,7 @@ def render_tiles(
         parts = {tap: piece.outer(f, rendering.strides[tap]) for tap, f in levels.items()}
         local = condition if condition is None or condition.shape[-1] == 1 else piece.outer(condition, stride)
         piece.core(out).copy_(piece.inner(rendering.render(parts, local)))
-        progress(index + 1, len(pieces), out[:1, :, :height, :width])
+        progress(index + 1, len(pieces), glance(out[..., :height, :width]))
     return out[..., :height, :width]
 
 
