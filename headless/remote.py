@@ -27,6 +27,7 @@ from .validate import Problem, title_of
 
 PREVIEW, PREVIEW_WITH_NODE = 1, 4  # kinds of binary message
 LARGEST_MESSAGE = 64 * 1024**2
+RECORD_TRIES, RECORD_PAUSE = 50, 0.2  # ten seconds in all
 FEATURES = {"type": "feature_flags", "data": {"supports_preview_metadata": True}}
 
 
@@ -190,10 +191,18 @@ class Client:
 
     async def download(self, folder: Path) -> list[Path]:
         """Fetch what the run saved into a folder of this machine."""
-        history = await self.get(f"history/{self.prompt_id}")
-        shown = history.get(self.prompt_id, {}).get("outputs", {})
+        shown = (await self.record()).get("outputs", {})
         saved = [file for ui in shown.values() for file in ui.get("images", []) if file.get("type") == "output"]
         return [await self.fetch(file, folder) for file in saved]
+
+    async def record(self) -> dict[str, Any]:
+        """The host's record of the run. It says that a run succeeded a moment before it writes this."""
+        for _ in range(RECORD_TRIES):
+            history = await self.get(f"history/{self.prompt_id}")
+            if self.prompt_id in history:
+                return history[self.prompt_id]
+            await asyncio.sleep(RECORD_PAUSE)
+        raise HostError("ComfyUI finished the run but keeps no record of it.")
 
     async def fetch(self, file: Mapping[str, str], folder: Path) -> Path:
         """One file, under its name on the host; never outside the folder."""
