@@ -55,7 +55,7 @@ def python_of(folder: Path) -> Path:
 def alone(folder: Path) -> Iterator[None]:
     """One set-up at a time; the lock goes away with the process that holds it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w", encoding="ascii") as lock:
+    with open(folder.with_name(folder.name + ".lock"), "w", encoding="ascii") as lock:
         if sys.platform == "win32":
             import msvcrt
 

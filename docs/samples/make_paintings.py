@@ -1,7 +1,6 @@
 """Paints the three style pictures of samples/ from nothing but random numbers: strokes laid along fields of directions.
 
-    python docs/samples/make_paintings.py                  the three of samples/
-    python docs/samples/make_paintings.py OUTPUT_DIR 15    fifteen of each kind, other ones, half the size, to train on
+    python docs/samples/make_paintings.py [OUTPUT_DIR]
 
 A seed gives the same pictures on every machine (NumPy's PCG64, Pillow's drawing).
 """
@@ -164,27 +163,11 @@ def ink(rng: Rng) -> Image.Image:
     return canvas.finish()
 
 
-KINDS = (("painting", night, 1), ("painting_pond", pond, 2), ("painting_ink", ink, 3))
-
-
-def generator(seed: int) -> Rng:
-    """The random numbers of a picture."""
-    return np.random.Generator(np.random.PCG64(seed))
-
-
 def main() -> None:
-    """Write the samples, or a folder of others."""
-    if len(sys.argv) == 1:
-        for name, paint, seed in KINDS:
-            paint(generator(seed)).save(Path(__file__).resolve().parents[2] / "samples" / f"{name}.jpg", quality=92)
-        return
-    folder, count = Path(sys.argv[1]), int(sys.argv[2])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, paint, seed in KINDS:
-        for number in range(count):
-            colours = np.roll(np.arange(3), number % 3)  # the channels in another order, for other palettes
-            picture = paint(generator(1000 * seed + number)).resize((SIDE // 2, SIDE // 2), Image.Resampling.LANCZOS)
-            Image.fromarray(np.asarray(picture)[..., colours]).save(folder / f"{name}_{number:02}.png")
+    """Write painting.jpg, painting_pond.jpg and painting_ink.jpg."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parents[2] / "samples"
+    for name, paint, seed in (("painting", night, 1), ("painting_pond", pond, 2), ("painting_ink", ink, 3)):
+        paint(np.random.Generator(np.random.PCG64(seed))).save(folder / f"{name}.jpg", quality=92)
 
 
 if __name__ == "__main__":
