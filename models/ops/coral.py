@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .whitening import symmetric_power
+from .whitening import precise, symmetric_power
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
@@ -18,13 +18,13 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
     target_mean, target_std, target_matrix = standardised_product(target)
     rotate = symmetric_power(target_matrix, 0.5) @ symmetric_power(source_matrix, -0.5)
     b, c, h, w = source.shape
-    flat = (source.double().flatten(2) - source_mean) / source_std
-    return ((rotate @ flat) * target_std + target_mean).reshape(b, c, h, w).to(source.dtype)
+    flat = (precise(source).flatten(2) - source_mean) / source_std
+    return ((rotate @ flat) * target_std + target_mean).reshape(b, c, h, w).to(source)
 
 
 def standardised_product(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(mean [B, 3, 1], std [B, 3, 1], products + I [B, 3, 3]) in float64; flat channels get a small deviation."""
-    flat = picture.double().flatten(2)
+    flat = precise(picture).flatten(2)
     mean = flat.mean(dim=2, keepdim=True)
     count = max(flat.shape[2] - 1, 1)
     std = ((flat - mean).square().sum(dim=2, keepdim=True) / count).sqrt().clamp_min(1e-6)

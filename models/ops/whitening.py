@@ -27,6 +27,11 @@ def symmetric_power(covariance: Tensor, power: float, cut: float = EIGENVALUE_CU
     return (vectors * powers[:, None, :]) @ vectors.transpose(1, 2)
 
 
+def precise(x: Tensor) -> Tensor:
+    """float64, on the processor where the device has none (Apple's)."""
+    return (x.cpu() if x.device.type == "mps" else x).double()
+
+
 def regularised(covariance: Tensor, regularise: Regularise) -> Tensor:
     """With `identity`, + I on the content covariance as PytorchWCT has it (weaker in directions of little variance)."""
     if regularise == "identity":
@@ -36,14 +41,14 @@ def regularised(covariance: Tensor, regularise: Regularise) -> Tensor:
 
 def affine_between(matrix: Tensor, content: Moments, style: Moments) -> AffineMap:
     """x -> matrix (x - content mean) + style mean, in the dtype of the moments."""
-    matrix = matrix.to(content.mean.dtype)
+    matrix = matrix.to(content.mean)
     return AffineMap(matrix, style.mean - (matrix @ content.mean[:, :, None])[:, :, 0])
 
 
 def zca_map(content: Moments, style: Moments, regularise: Regularise = "none") -> AffineMap:
     """S^1/2 C^-1/2 with symmetric roots, in float64 (the paper's transform)."""
-    whiten = symmetric_power(regularised(content.covariance().double(), regularise), -0.5)
-    colour = symmetric_power(style.covariance().double(), 0.5)
+    whiten = symmetric_power(regularised(precise(content.covariance()), regularise), -0.5)
+    colour = symmetric_power(precise(style.covariance()), 0.5)
     return affine_between(colour @ whiten, content, style)
 
 
@@ -67,8 +72,8 @@ def cholesky_factor(covariance: Tensor) -> Tensor:
 
 def cholesky_map(content: Moments, style: Moments, regularise: Regularise = "none") -> AffineMap:
     """L_s L_c^-1 with lower Cholesky factors, in float64."""
-    content_factor = cholesky_factor(regularised(content.covariance().double(), regularise))
-    style_factor = cholesky_factor(style.covariance().double())
+    content_factor = cholesky_factor(regularised(precise(content.covariance()), regularise))
+    style_factor = cholesky_factor(precise(style.covariance()))
     # X L_c = L_s, solved from the right
     matrix = torch.linalg.solve_triangular(content_factor, style_factor, upper=False, left=False)
     return affine_between(matrix, content, style)
