@@ -18,7 +18,7 @@ from ._sockets import DecoderSocket, EncoderSocket, FeaturesSocket, Hosted
 CATEGORY = "Style Atelier/parts"
 BUDGET_TOOLTIP = (
     "How much memory the work may take, in GiB. Larger pictures are worked in "
-    "tiles, with the same result. 0 takes half of what is free."
+    "tiles, with the same result. 0 takes half of what is free, and at most 0.75 GiB on the processor."
 )
 BLEND_TOOLTIP = "What to mix: features of one encoder and of pictures of the same size. A new socket appears as you connect."
 STRENGTH_TOOLTIP = "How far to go: 0 keeps the content as it is, 1 gives the full style."
