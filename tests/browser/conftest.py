@@ -21,7 +21,7 @@ def _skip(why: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # playwright's event loop runs as long as it does: other tests want their own
 def browser(comfy: Any) -> Iterator[Any]:  # noqa: F811
     """Chromium through playwright; skips loudly where either is missing."""
     try:
