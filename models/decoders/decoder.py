@@ -22,9 +22,13 @@ class Rendering(Protocol):
     moments of its features; it is computed once and holds for every tile.
     """
 
-    strides: dict[str, int]
     halo: int
     bytes_per_pixel: float
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """Pixels of the picture per feature, by tap it needs."""
+        ...
 
     def condition(self, moments: Mapping[str, Moments]) -> Tensor | None: ...
 

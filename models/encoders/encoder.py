@@ -19,7 +19,10 @@ from .vgg import VGG
 class Encoding(Protocol):
     """How one family turns pictures into features."""
 
-    strides: dict[str, int]
+    @property
+    def strides(self) -> dict[str, int]:
+        """Pixels of the picture per feature, by tap, shallow to deep."""
+        ...
 
     def __call__(self, images: Tensor, taps: Sequence[str]) -> dict[str, Tensor]: ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 
 from .encoder import Encoder, no_gradients
 from .vgg import VGG, VGG19_BLOCKS, VGGConfig, conv_names
@@ -23,6 +24,8 @@ def filter_bank(seed: int = 0) -> Encoder:
     rng = np.random.Generator(np.random.PCG64(seed))
     with torch.no_grad():
         for conv in network.convs.values():
+            assert isinstance(conv, nn.Conv2d)
+            assert conv.bias is not None
             weight = rng.standard_normal(tuple(conv.weight.shape))
             # without its mean a filter answers to contrast and not to brightness; every fourth keeps it
             means = weight.mean(axis=(1, 2, 3), keepdims=True)

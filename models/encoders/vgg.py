@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,7 @@ class VGGConfig:
     """
 
     widths: tuple[tuple[str, int], ...]
-    padding: str = "zeros"
+    padding: Literal["zeros", "reflect"] = "zeros"
     ceil_pool: bool = False
     normalisation: str = "imagenet"
 
@@ -60,6 +61,9 @@ class VGG(nn.Module):
 
     Attributes: `pooling` is "max" (as trained) or "average" (Gatys et al. 2016, smoother gradients).
     """
+
+    mean: Tensor
+    scale: Tensor
 
     def __init__(self, config: VGGConfig) -> None:
         super().__init__()

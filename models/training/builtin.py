@@ -78,7 +78,8 @@ class Losses(nn.Module):
 
     def __init__(self, encoder: VGG, plan: TrainingPlan) -> None:
         super().__init__()
-        self.encoder = copy.deepcopy(encoder).requires_grad_(False).to(torch.bfloat16, memory_format=torch.channels_last)
+        self.encoder = copy.deepcopy(encoder).requires_grad_(False).to(torch.bfloat16)
+        self.encoder.to(memory_format=torch.channels_last)
         self.plan = plan
 
     def features(self, pictures: Tensor, taps: tuple[str, ...]) -> dict[str, Tensor]:
