@@ -159,7 +159,7 @@ def _prefetch(names: list[str], catalogue: Any, root: Path) -> int:
 
 def _chosen(names: list[str], catalogue: Any) -> list[Any]:
     if "all" in names:
-        return list(catalogue.entries)
+        return [entry for entry in catalogue.entries if not entry.manual]
     recommended = [entry for entry in catalogue.entries if entry.recommended] if "recommended" in names else []
     return recommended + [catalogue.entry(name) for name in names if name != "recommended"]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from .translator import Translator
+
 Tensors = Mapping[str, Tensor]
+Kind = Literal["encoder", "decoder", "stylizer", "translator", "discriminator", "landmarks"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,11 @@ class Architecture:
     rename: (state dict, configuration) -> the network's own parameter names.
     value_range: what the network takes at its public boundary. multiple: sides are padded to a multiple of this.
     licence: of the published weights (SPDX id or words).
+    translator: for a translator, (network, name, title, licence) -> the Translator around it.
     """
 
     id: str
-    kind: Literal["encoder", "decoder", "stylizer"]
+    kind: Kind
     title: str
     recognise: Callable[[Tensors], bool]
     configure: Callable[[Tensors], Any]
@@ -33,8 +37,16 @@ class Architecture:
     licence: str
     value_range: str = "RGB 0..1"
     multiple: int = 1
+    translator: Callable[[Any, str, str, str], Translator] | None = None
 
 
 def shape(tensors: Tensors, name: str) -> tuple[int, ...]:
     """Shape of a tensor, () where the name is missing."""
     return tuple(tensors[name].shape) if name in tensors else ()
+
+
+def split(tensors: Tensors, names: Sequence[str]) -> dict[str, Tensors]:
+    """The parts of a file of several networks, `name.key`, by name; a file of one bare network is under the first name."""
+    parts = {n: {k[len(n) + 1 :]: t for k, t in tensors.items() if k.startswith(f"{n}.")} for n in names}
+    found: dict[str, Tensors] = {n: part for n, part in parts.items() if part}
+    return found or {names[0]: tensors}

@@ -34,6 +34,10 @@ class Locate(Protocol):
         """A catalogued file, downloaded and checked when missing."""
         ...
 
+    def find(self, spec: FileSpec) -> Path | None:
+        """A catalogued file that is there already, or None."""
+        ...
+
 
 def catalogue_names(kind: str) -> list[str]:
     """Names of the catalogue's entries of a kind, the recommended ones first."""

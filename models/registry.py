@@ -11,14 +11,33 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .architecture import Architecture, Tensors
+from .architecture import Architecture, Kind, Tensors
 from .encoders.encoder import no_gradients
-from .families import adain, pocket, vgg, wct
+from .families import (
+    adain,
+    animegan2,
+    cyclegan,
+    funit,
+    munit,
+    photo2cartoon,
+    pix2pix,
+    pocket,
+    stargan,
+    stargan2,
+    ugatit,
+    unit,
+    vgg,
+    wct,
+)
+from .foreign import describe
 from .weights.convert import safetensors_beside
 from .weights.errors import CheckpointError
 from .weights.readers import read_checkpoint
 
-FAMILIES = (vgg, adain, wct, pocket)
+FAMILIES = (
+    *(vgg, adain, wct, pocket),
+    *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
+)
 ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
 
 
@@ -43,8 +62,8 @@ class Checkpoint:
     networks: dict[str, dict[str, Tensor]]
 
     @property
-    def kind(self) -> str:
-        """encoder, decoder or stylizer."""
+    def kind(self) -> Kind:
+        """What it is for: encoder, decoder, stylizer, translator, discriminator or landmarks."""
         return architecture(self.architecture).kind
 
     def build(self) -> nn.Module:
@@ -68,9 +87,10 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
     raw = read_checkpoint(safetensors_beside(path))
     known = architecture(hint) if hint else recognise(raw.tensors)
     if known is None:
-        names = ", ".join(list(raw.tensors)[:3]) or "no tensors"
+        what = describe(raw.tensors)
+        seems = f"seems to be {what}" if what else f"holds tensors such as {', '.join(list(raw.tensors)[:3])}"
         raise CheckpointError(
-            f"{path.name} is of no architecture this pack knows (its first tensors are {names}): "
-            f"choose a file of {', '.join(sorted({a.title for a in ARCHITECTURES}))}"
+            f"{path.name} {seems}, which is of no architecture this pack knows: choose a file of one of "
+            f"{', '.join(sorted({a.title for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
         )
     return Checkpoint(path, known.id, known.configure(raw.tensors), raw.tensors, raw.networks)

@@ -7,9 +7,12 @@ from comfy_api.latest import ComfyExtension, io
 from . import _host
 from ._weights_routes import register_routes
 from .color import KeepColor
+from .faces import FaceCrop, PasteFace
 from .features import WCT, AdaIN, BlendFeatures, Decode, Encode
-from .loaders import LoadDecoder, LoadEncoder, LoadStylizer
+from .loaders import LoadDecoder, LoadEncoder, LoadStylizer, LoadTranslator
+from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
 from .stylize import Stylize
+from .translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
     Stylize,
@@ -22,6 +25,14 @@ NODES: list[type[io.ComfyNode]] = [
     BlendFeatures,
     LoadDecoder,
     Decode,
+    Translate,
+    LoadTranslator,
+    StyleCode,
+    FaceAttributes,
+    BlendStyleCodes,
+    InterpolateStyleCodes,
+    FaceCrop,
+    PasteFace,
 ]
 
 

@@ -26,7 +26,7 @@ from ..models.weights.download import fetch, settings_from_environment
 from ._sockets import Hosted
 
 FOLDER = "style_atelier"
-EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt"}
+EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".index"}
 GIB = 1024**3
 MIB = 1024**2
 SHARE_OF_FREE_MEMORY = 0.5
@@ -87,6 +87,12 @@ class Locator:
         present = next((folder for folder in folders if (folder / spec.path).is_file()), None)
         progress = fetch_progress(f"{'downloading' if present is None else 'checking'} {spec.path}")
         return self.remember(fetch(spec, present or folders[0], load_catalogue().hosts, settings_from_environment(), progress))
+
+    def find(self, spec: FileSpec) -> Path | None:
+        """A published file that one of the models/style_atelier folders has already, or None."""
+        places = (Path(folder) / spec.path for folder in folder_paths.get_folder_paths(FOLDER))
+        present = next((path for path in places if path.is_file()), None)
+        return None if present is None else self.remember(present)
 
     def remember(self, path: Path) -> Path:
         """Note the file's time, so that a changed file is read again."""

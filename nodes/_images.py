@@ -113,15 +113,25 @@ def read_weights(text: str, count: int, name: str) -> tuple[float, ...]:
     if not text.strip():
         return (1.0,) * count
     example = ", ".join(["1"] * count)
-    try:
-        weights = tuple(float(part) for part in text.replace("，", ",").replace(";", ",").rstrip(", ").split(","))
-    except ValueError:
-        raise ValueError(f"{name} {text!r} is not a list of numbers: write one for each, such as {example!r}.") from None
+    weights = read_numbers(text, name)
     if len(weights) != count:
         raise ValueError(f"{name} has {len(weights)} numbers and {count} are needed: write one for each, such as {example!r}.")
     if not all(0 <= weight < float("inf") for weight in weights) or not sum(weights):
         raise ValueError(f"{name} {text!r} must be numbers from 0 up, with at least one above 0.")
     return weights
+
+
+def read_numbers(text: str, name: str) -> tuple[float, ...]:
+    """ "0, 1, 0" -> (0.0, 1.0, 0.0); empty text -> (). Raises ValueError with one sentence for anything else."""
+    if not text.strip():
+        return ()
+    try:
+        numbers = tuple(float(part) for part in text.replace("，", ",").replace(";", ",").rstrip(", ").split(","))
+    except ValueError:
+        numbers = (float("nan"),)
+    if not all(abs(number) < float("inf") for number in numbers):
+        raise ValueError(f"{name} {text!r} is not a list of numbers: write them with commas between, such as '0, 1, 0'.")
+    return numbers
 
 
 def read_names(text: str) -> Sequence[str] | None:

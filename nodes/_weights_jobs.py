@@ -97,6 +97,7 @@ def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> d
         "source": entry.source,
         "recommended": entry.recommended,
         "note": entry.note,
+        "manual": entry.manual,
         "job": asdict(job) if job else None,
     }
 

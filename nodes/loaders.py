@@ -1,12 +1,12 @@
-"""Loaders: a choice of the list becomes an encoder, a decoder or a stylizer."""
+"""Loaders: a choice of the list becomes an encoder, a decoder, a stylizer or a translator."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..models import library
+from ..models import library, translators
 from . import _host
-from ._sockets import DecoderSocket, EncoderSocket, StylizerSocket
+from ._sockets import DecoderSocket, EncoderSocket, StylizerSocket, TranslatorSocket
 
 BUILT_IN = "Pocket (built-in)"
 CHOICE_TOOLTIP = (
@@ -108,3 +108,41 @@ class LoadStylizer(io.ComfyNode):
     @classmethod
     def execute(cls, stylizer: str) -> io.NodeOutput:
         return io.NodeOutput(_host.load("stylizer", stylizer, library.load_stylizer))
+
+
+class LoadTranslator(io.ComfyNode):
+    """A choice -> ATELIER_TRANSLATOR."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierLoadTranslator",
+            display_name="Load Translator",
+            category="Style Atelier/loaders",
+            description="Loads a network that turns one kind of picture into another: a photo into a Van Gogh, a "
+            "horse into a zebra, a selfie into an anime face. For Translate.",
+            search_aliases=[
+                *("cyclegan", "pix2pix", "u-gat-it", "ugatit", "selfie2anime", "photo2cartoon", "animegan", "stargan"),
+                *("stargan v2", "munit", "unit", "funit", "image to image translation", "translator loader"),
+            ],
+            inputs=[
+                io.Combo.Input(
+                    "translator",
+                    options=translators.translator_choices(_host.model_files()),
+                    tooltip="The named ones are downloaded the first time they are used; those that have no public address say "
+                    "where to get them. Your own files in models/style_atelier are listed below them and recognised by what "
+                    "is in them.",
+                ),
+            ],
+            outputs=[
+                TranslatorSocket.Output(display_name="translator", tooltip="For Translate, Style Code and Face Attributes.")
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, translator: str) -> int:
+        return _host.file_stamp(translator)
+
+    @classmethod
+    def execute(cls, translator: str) -> io.NodeOutput:
+        return io.NodeOutput(_host.load("translator", translator, translators.load_translator))

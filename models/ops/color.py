@@ -50,3 +50,9 @@ def keep_color(image: Tensor, reference: Tensor, method: KeepColorMethod, streng
     else:
         raise ValueError(f"there is no colour method {method!r}: choose luminance, coral or mean_std")
     return torch.lerp(image, changed, strength).clamp(0, 1)
+
+
+def in_jet_colors(heat: Tensor) -> Tensor:
+    """[B, 1, H, W] in 0..1 -> [B, 3, H, W]: blue, cyan, yellow, red, as heat maps are usually shown."""
+    centres = torch.tensor([3.0, 2.0, 1.0], device=heat.device, dtype=heat.dtype)[None, :, None, None]
+    return (1.5 - (4 * heat - centres).abs()).clamp(0, 1)

@@ -13,7 +13,7 @@ from .addresses import allowed
 from .errors import WeightsError
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
-KINDS = ("encoder", "decoder", "stylizer")
+KINDS = ("encoder", "decoder", "stylizer", "translator")
 # What the downloader and the converter leave beside a file; a list of a person's own files leaves these out.
 SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors")
 
@@ -35,7 +35,8 @@ class FileSpec:
     """One published file: where it goes (relative to the pack's model folder), where it is fetched, and how it is known.
 
     `size` is in bytes. Of the hashes any may be None: `sha256` is the whole file's, `sha256_prefix` its first hex digits,
-    `git_blob` the SHA-1 that git gives the file.
+    `git_blob` the SHA-1 that git gives the file. `manual`, where no plain address gives the file: what to download from where,
+    where to put it and how it is checked.
     """
 
     path: str
@@ -45,11 +46,15 @@ class FileSpec:
     sha256: str | None = None
     sha256_prefix: str | None = None
     git_blob: str | None = None
+    manual: str = ""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One published network: what it is, who made it, under which licence, and its files."""
+    """One published network: what it is, who made it, under which licence, and its files.
+
+    `domains`: names of the kinds of pictures it knows, in the network's order.
+    """
 
     name: str
     title: str
@@ -61,6 +66,12 @@ class Entry:
     files: tuple[FileSpec, ...]
     recommended: bool
     note: str
+    domains: tuple[str, ...] = ()
+
+    @property
+    def manual(self) -> str:
+        """What a person must do to get its files, "" where they are downloaded."""
+        return next((spec.manual for spec in self.files if spec.manual), "")
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,7 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
 
 def _entry(row: dict[str, Any]) -> Entry:
     files = tuple(FileSpec(**{**file, "urls": tuple(file["urls"])}) for file in row["files"])
-    return Entry(**{**row, "licence": Licence(**row["licence"]), "files": files})
+    return Entry(**{**row, "licence": Licence(**row["licence"]), "files": files, "domains": tuple(row["domains"])})
 
 
 def _check(catalogue: Catalogue) -> None:
@@ -118,6 +129,8 @@ def _check_file(spec: FileSpec, hosts: tuple[str, ...]) -> None:
         value = getattr(spec, field)
         if value is not None and not re.fullmatch(shape, value):
             raise WeightsError(f"The catalogue's {field} of {spec.path!r} is {value!r}, which is no such hash in lower-case hex.")
+    if spec.manual and not spec.urls:
+        return
     if not spec.urls or not all(allowed(url, hosts) for url in spec.urls):
         stated = ", ".join(urlsplit(url).hostname or url for url in spec.urls) or "none"
         raise WeightsError(f"The catalogue fetches {spec.path!r} from hosts that it does not allow ({stated}).")

@@ -15,6 +15,7 @@ from .ledger import sha256_of
 from .locks import held
 from .readers import NETWORKS, ORDER, PUBLISHED, SEPARATOR, Raw, read_checkpoint
 from .screening import Form, screen
+from .tf_bundle import INDEX, index_of
 
 SOURCE_SHA256 = "style_atelier.source_sha256"
 SOURCE_SIZE = "style_atelier.source_size"
@@ -27,7 +28,8 @@ def safetensors_beside(path: Path) -> Path:
     Made on the first call and again when the original changes. The original where nothing can be written beside it, or where it
     holds kinds of numbers that safetensors has not. CheckpointError as `read_checkpoint`.
     """
-    if screen(path) is Form.SAFETENSORS:
+    path = index_of(path) or path
+    if path.suffix != INDEX and screen(path) is Form.SAFETENSORS:
         return path
     target = path.with_name(path.name + ".converted.safetensors")
     if _is_copy_of(target, path):

@@ -59,6 +59,8 @@ def fetch(spec: FileSpec, folder: Path, hosts: Iterable[str], settings: Settings
     path = _contained(folder, spec.path)
     if path.is_file():
         return _confirmed(path, spec, progress)
+    if not spec.urls:
+        raise DownloadError(f"{spec.path} is not in {folder} and no plain address gives it. {spec.manual}")
     if settings.offline:
         raise OfflineError(
             f"{spec.path} is not in {folder} and downloads are off (STYLE_ATELIER_OFFLINE or HF_HUB_OFFLINE); put the file from "

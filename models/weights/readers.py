@@ -1,4 +1,6 @@
-"""Reads checkpoints without ever running code from them: safetensors, and what torch.load takes with weights_only."""
+"""Reads checkpoints without ever running code from them: safetensors, TensorFlow's, and what torch.load takes with
+weights_only.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from torch import Tensor
 from .containers import check_tensors, pick, split_networks
 from .errors import CheckpointError
 from .screening import Form, screen
+from .tf_bundle import data_files, index_of, read_bundle
 
 # Keys of the metadata that the converter writes.
 NETWORKS = "style_atelier.networks"
@@ -40,11 +43,18 @@ class Raw:
 def read_checkpoint(path: Path) -> Raw:
     """The tensors of the file at `path`; CheckpointError in one sentence for every file that is not a sound checkpoint."""
     path = Path(path)
+    bundle = index_of(path)
+    if bundle is not None:
+        return _sound(bundle, Raw(read_bundle(bundle)), sum(file.stat().st_size for file in data_files(bundle)))
     form = screen(path)
     raw = _read_safetensors(path) if form is Form.SAFETENSORS else _read_torch(path, form)
+    return _sound(path, raw, path.stat().st_size)
+
+
+def _sound(path: Path, raw: Raw, size: int) -> Raw:
     if not raw.tensors:
         raise CheckpointError(f"{path} holds no tensors, so it is no checkpoint; choose a file of weights.")
-    check_tensors(path, [raw.tensors, *raw.networks.values()], path.stat().st_size)
+    check_tensors(path, [raw.tensors, *raw.networks.values()], size)
     return raw
 
 

@@ -9,6 +9,7 @@ const LOADERS = {
   StyleAtelierLoadEncoder: "encoder",
   StyleAtelierLoadDecoder: "decoder",
   StyleAtelierLoadStylizer: "stylizer",
+  StyleAtelierLoadTranslator: "translator",
 };
 
 app.registerExtension({

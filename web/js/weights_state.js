@@ -41,6 +41,7 @@ function ofEntry(entry, refusal) {
     hint: [entry.note, entry.source].filter(Boolean).join("\n"),
   };
   if (entry.state === "present") return { ...view, ...shown("present", entry), error: "", button: "" };
+  if (entry.manual) return { ...view, state: "manual", text: text("manual"), hint: entry.manual, error: entry.manual, button: "" };
   if (job?.state === "downloading") return { ...view, ...downloading(job), error: "" };
   const error = job?.state === "failed" ? job.error : (refusal ?? "");
   if (refusal) return { ...view, ...shown(entry.state, entry), error, button: "" };

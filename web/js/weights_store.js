@@ -8,7 +8,7 @@ import { api } from "../../../scripts/api.js";
  * @typedef {{id: string, commercial: boolean, url: string}} Licence
  * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number}} File
  * @typedef {{name: string, title: string, state: "present" | "partial" | "missing", bytes: number | null, files: File[],
- *   licence: Licence, source: string, note: string, job: Job | null}} Entry
+ *   licence: Licence, source: string, note: string, manual: string, job: Job | null}} Entry
  * @typedef {{entries: Entry[], own_files: Record<string, number>, refusal: string | null}} Status
  */
 

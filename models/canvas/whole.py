@@ -1,0 +1,127 @@
+"""Carrying out a network's layers on whole pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..ops.normalization import ScaleShift, Statistics
+from .activation import Activation, activate
+from .beat import Beat
+from .convolution import Kernel, Padding, Sides, convolve, doubled_convolve, pad, transpose
+from .statistics import moments_of, statistics_of
+
+Normalisation = Callable[[Statistics], ScaleShift]
+
+
+def sides_of(amount: int | Sides) -> Sides:
+    """One amount for all four sides, or the four."""
+    return (amount,) * 4 if isinstance(amount, int) else amount
+
+
+def dropped(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Ones, and zeros where dropout of one half falls; drawn on the CPU, so that a seed means the same everywhere."""
+    return torch.empty(shape).bernoulli_(0.5, generator=generator)
+
+
+class Whole:
+    """Layers on tensors [B, C, H, W]. A network's forward pass, written against this, also runs on `tiled.Tiled`.
+
+    Every method gives a map that is the caller's own, and may use up the ones it is given; `fresh` keeps one for later.
+    """
+
+    def __init__(self, beat: Beat | None = None) -> None:
+        self.beat = beat or Beat()
+
+    def open(self, images: Tensor) -> Tensor:
+        """The picture as a map."""
+        return images.contiguous(memory_format=torch.channels_last)
+
+    def ranged(self, images: Tensor) -> Tensor:
+        """A picture in 0..1 as a map in -1..1."""
+        return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+
+    def close(self, x: Tensor) -> Tensor:
+        """The map as a picture."""
+        return x
+
+    def fresh(self, x: Tensor, batch: int = 1) -> Tensor:
+        """A copy to use up; of a single picture as many copies as `batch`."""
+        x = x.expand(batch, -1, -1, -1) if x.shape[0] == 1 else x
+        return x.clone(memory_format=torch.channels_last)
+
+    def conv(
+        self, x: Tensor, layer: nn.Conv2d | Kernel, padding: int | Sides = 0, mode: Padding = "zeros", act: Activation = "none"
+    ) -> Tensor:
+        """A convolution with padding of the map's borders."""
+        self.beat()
+        sides, even = sides_of(padding), len(set(sides_of(padding))) == 1
+        if mode == "zeros" and even:
+            made = convolve(x, layer.weight, layer.bias, layer.stride[0], sides[0], layer.groups)
+        else:
+            made = convolve(pad(x, sides, mode), layer.weight, layer.bias, layer.stride[0], 0, layer.groups)
+        return activate(made, act)
+
+    def doubled_conv(self, x: Tensor, layer: nn.Conv2d | Kernel, mode: Padding = "zeros") -> Tensor:
+        """Nearest neighbour to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
+        self.beat()
+        return doubled_convolve(x, layer.weight, layer.bias, mode)
+
+    def transpose(self, x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
+        """A transposed convolution."""
+        self.beat()
+        return transpose(x, layer.weight, layer.bias, layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
+
+    def norm(self, x: Tensor, norm: Normalisation, act: Activation = "none") -> Tensor:
+        """A normalisation by the map's own statistics, then an activation."""
+        return self.affine(x, norm(statistics_of(moments_of(x))), act)
+
+    def affine(self, x: Tensor, by: ScaleShift, act: Activation = "none") -> Tensor:
+        """scale * x + shift by channel, both [B, C] or [1, C], then an activation."""
+        scale, shift = (v[:, :, None, None].to(x.dtype) for v in by)
+        return activate(torch.addcmul(shift, x, scale, out=x), act)
+
+    def act(self, x: Tensor, act: Activation) -> Tensor:
+        """An activation by itself."""
+        return activate(x, act)
+
+    def drop(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Dropout of one half, live as in training."""
+        return x.mul_(dropped(x.shape, generator).to(x.device).mul_(2))
+
+    def cat(self, x: Tensor, y: Tensor) -> Tensor:
+        """The channels of both."""
+        return torch.cat([x, y], dim=1)
+
+    def with_constants(self, x: Tensor, values: Tensor) -> Tensor:
+        """Further channels of one value each, values [N, K]; of a single picture as many copies as there are rows."""
+        rows, (height, width) = max(x.shape[0], values.shape[0]), x.shape[2:]
+        levels = values[:, :, None, None].expand(rows, -1, height, width)
+        return torch.cat([x.expand(rows, -1, -1, -1), levels], dim=1).contiguous(memory_format=torch.channels_last)
+
+    def add(self, x: Tensor, y: Tensor, strength: float = 1.0) -> Tensor:
+        """x + strength * y."""
+        return x.add_(y, alpha=strength)
+
+    def mean(self, x: Tensor) -> Tensor:
+        """Averages over positions, [B, C]."""
+        return moments_of(x).mean.float()
+
+    def greatest(self, x: Tensor) -> Tensor:
+        """Maxima over positions, [B, C]."""
+        return x.amax(dim=(2, 3))
+
+    def summed(self, x: Tensor) -> Tensor:
+        """The sum over channels as a tensor [B, 1, H, W]."""
+        return x.sum(dim=1, keepdim=True)
+
+    def size(self, x: Tensor) -> tuple[int, int]:
+        """Height and width."""
+        return x.shape[2], x.shape[3]
+
+    def resize(self, x: Tensor, height: int, width: int, align_corners: bool = True) -> Tensor:
+        """Bilinear; with corners aligned, or by the centres of the positions."""
+        return F.interpolate(x, (height, width), mode="bilinear", align_corners=align_corners)
