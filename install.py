@@ -134,11 +134,12 @@ def _weights_module(name: str) -> Any:
 
 
 def _list(catalogue: Any) -> None:
+    width = max(len(entry.name) for entry in catalogue.entries)
     for entry in catalogue.entries:
         sizes = [spec.size for spec in entry.files]
         size = "size not published" if None in sizes else f"{sum(sizes) / 1e6:.0f} MB"
-        star = " (recommended)" if entry.recommended else ""
-        print(f"{entry.name:18} {entry.title}: {size}, {entry.licence.id}{star}")
+        star = " (recommended)" if entry.recommended else " (to get by hand)" if entry.manual else ""
+        print(f"{entry.name:{width}} {entry.title}: {size}, {entry.licence.id}{star}")
 
 
 def _prefetch(names: list[str], catalogue: Any, root: Path) -> int:

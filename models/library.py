@@ -14,7 +14,7 @@ from .encoders.filter_bank import filter_bank
 from .encoders.vgg import VGG
 from .families import adain, pocket, wct
 from .families.pocket.network import Pocket
-from .registry import Checkpoint, open_checkpoint
+from .registry import Checkpoint, architecture, open_checkpoint
 from .stylizer import Stylizer
 from .weights.catalogue import SIDECAR_SUFFIXES, Entry, FileSpec, load_catalogue
 from .weights.errors import WeightsError
@@ -154,10 +154,12 @@ def as_stylizer(checkpoint: Checkpoint) -> Stylizer:
 
 def wrong_kind(checkpoint: Checkpoint, wanted: str) -> WeightsError:
     """The error for a good file in the wrong loader."""
-    return WeightsError(
-        f"{checkpoint.path.name} is a {checkpoint.kind} ({checkpoint.architecture}), not a {wanted}: "
-        f"load it with the node for a {checkpoint.kind}"
-    )
+    what, title = checkpoint.kind, architecture(checkpoint.architecture).title
+    advice = {
+        "discriminator": "it only serves training: choose the generator's file",
+        "landmarks": "it is used by StarGAN v2 by itself: choose the translator's file",
+    }.get(what, f"load it with the node for a {what}")
+    return WeightsError(f"{checkpoint.path.name} is a {what} ({title}), not a {wanted}: {advice}")
 
 
 def _named_after(checkpoint: Checkpoint) -> tuple[str, str]:

@@ -88,9 +88,9 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
     known = architecture(hint) if hint else recognise(raw.tensors)
     if known is None:
         what = describe(raw.tensors)
-        seems = f"seems to be {what}" if what else f"holds tensors such as {', '.join(list(raw.tensors)[:3])}"
+        seems = f"it seems to be {what}" if what else f"its first tensors are {', '.join(list(raw.tensors)[:3])}"
         raise CheckpointError(
-            f"{path.name} {seems}, which is of no architecture this pack knows: choose a file of one of "
-            f"{', '.join(sorted({a.title for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
+            f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of "
+            f"{', '.join(sorted({a.title.split(',')[0].split(' (')[0] for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
         )
     return Checkpoint(path, known.id, known.configure(raw.tensors), raw.tensors, raw.networks)

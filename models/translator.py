@@ -170,8 +170,8 @@ class Translator(ABC):
         content: Any = None
         for start in range(0, count, together):
             stop = min(start + together, count)
-            if content is None or images.shape[0] > 1:
-                content = self.encode(canvas, canvas.ranged(rows_of(x, start, stop)), options)
+            if content is None or len(x) > 1:
+                content = self.encode(canvas, canvas.ranged(x if len(x) == 1 else rows_of(x, start, stop)), options)
             code = None if codes is None else rows_of(codes, start, stop).to(x)
             painted = self.decode(canvas, content, code, options)
             picture = painted.image.add_(1).mul_(0.5).clamp_(0, 1)

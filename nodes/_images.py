@@ -128,9 +128,11 @@ def read_numbers(text: str, name: str) -> tuple[float, ...]:
     try:
         numbers = tuple(float(part) for part in text.replace("，", ",").replace(";", ",").rstrip(", ").split(","))
     except ValueError:
-        numbers = (float("nan"),)
+        raise ValueError(
+            f"{name} {text!r} is not a list of numbers: write them with commas between, such as '0, 1, 0'."
+        ) from None
     if not all(abs(number) < float("inf") for number in numbers):
-        raise ValueError(f"{name} {text!r} is not a list of numbers: write them with commas between, such as '0, 1, 0'.")
+        raise ValueError(f"{name} {text!r} must be numbers: write them with commas between, such as '0, 1, 0'.")
     return numbers
 
 

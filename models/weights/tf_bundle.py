@@ -34,8 +34,8 @@ DTYPES = {
     19: torch.float16,
 }
 # What an optimiser keeps beside each variable, and its own counters.
-SLOTS = re.compile(r"(/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1)|(^|/)(beta[12]_power|global_step)(_\d+)?)$")
-DATA = re.compile(r"\.data-\d{5}-of-\d{5}$")
+SLOTS = r"(/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1)|(^|/)(beta[12]_power|global_step)(_\d+)?)$"
+DATA = r"\.data-\d{5}-of-\d{5}$"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def index_of(path: Path) -> Path | None:
     name = path.name
     prefix = name.removesuffix(INDEX)
     if prefix == name:
-        prefix = DATA.sub("", name.removesuffix(".meta"))
+        prefix = re.sub(DATA, "", name.removesuffix(".meta"))
     index = path.with_name(prefix + INDEX)
     try:
         size = index.stat().st_size
@@ -71,7 +71,7 @@ def index_of(path: Path) -> Path | None:
 def data_files(index: Path) -> list[Path]:
     """The files beside an index that hold its tensors."""
     start = index.name.removesuffix(INDEX) + ".data-"
-    return sorted(path for path in index.parent.glob("*") if path.name.startswith(start) and DATA.search(path.name))
+    return sorted(path for path in index.parent.glob("*") if path.name.startswith(start) and re.search(DATA, path.name))
 
 
 def read_bundle(index: Path) -> dict[str, Tensor]:
@@ -87,7 +87,7 @@ def read_bundle(index: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{index} is damaged or cut short ({error}); download it again.") from error
     if len(entries) > MOST_TENSORS:
         raise CheckpointError(f"{index} lists {len(entries):,} tensors and is refused; download it again.")
-    wanted = {n: e for n, e in entries.items() if not SLOTS.search(n) and e.dtype in DTYPES and not e.sliced}
+    wanted = {n: e for n, e in entries.items() if not re.search(SLOTS, n) and e.dtype in DTYPES and not e.sliced}
     prefix = index.name.removesuffix(INDEX)
     paths = [index.with_name(f"{prefix}.data-{number:05d}-of-{shards:05d}") for number in range(shards)]
     return {name: _tensor(index, name, entry, paths) for name, entry in wanted.items()}

@@ -16,6 +16,7 @@ from style_atelier.models.families import adain, pocket, vgg, wct
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.registry import ARCHITECTURES, architecture, open_checkpoint, recognise
 from style_atelier.models.weights.errors import WeightsError
+from style_atelier.tests.models.translator_files import CONFIGS, small
 
 WIDTHS = {1: 6, 2: 8, 3: 10, 4: 12, 5: 14}
 
@@ -40,6 +41,8 @@ def with_conv0(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 def example(known: Architecture) -> dict[str, Tensor]:
     """A file of this architecture in its published names, small."""
     identity = known.id
+    if identity in CONFIGS:
+        return small(identity)
     if identity == "pocket":
         return Pocket(PocketConfig((4, 6, 8, 10), 5)).state_dict()
     if identity == "vgg19-normalised":
@@ -73,8 +76,18 @@ def test_recognised_by_one_and_builds(known: Architecture) -> None:
         assert dict(config.widths)["conv1_1"] == WIDTHS[1]
     elif isinstance(config, InverseVGGConfig):
         assert config.widths[-1] == ("conv1_1", WIDTHS[1], 3)
+    elif known.id in CONFIGS:
+        assert config == CONFIGS[known.id]
     else:
         assert config == PocketConfig((4, 6, 8, 10), 5)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", ".", "model.", "net.", "model.x.weight", "main.0.weight", "a.", "cnns.0", "generator."]
+)
+def test_any_names_are_looked_at_without_an_error(name: str) -> None:
+    for tensor in (torch.zeros(()), torch.zeros(2), torch.zeros(2, 2, 2, 2)):
+        assert recognise({name: tensor}) is None
 
 
 def test_ids_are_unique() -> None:

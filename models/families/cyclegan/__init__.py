@@ -60,7 +60,7 @@ def is_patch(tensors: Tensors) -> bool:
     """A PatchGAN: nothing but 4x4 convolutions (and norms), the last to one channel."""
     numbers = places(tensors, "model.")
     weights = [shape(tensors, f"model.{n}.weight") for n in numbers]
-    plain = all(k.split(".")[1].isdecimal() and len(k.split(".")) == 3 and k.startswith("model.") for k in tensors)
+    plain = all(len(k.split(".")) == 3 and k.startswith("model.") and k.split(".")[1].isdecimal() for k in tensors)
     return plain and len(numbers) > 2 and numbers[0] == 0 and all(w[2:] == (4, 4) for w in weights) and weights[-1][0] == 1
 
 

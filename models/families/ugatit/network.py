@@ -105,7 +105,7 @@ class Generator(nn.Module):
             down[str(place + 1)] = norm(2 * channels)
         down |= {str(12 + i): ResnetBlock(deep, biased) for i in range(config.blocks)}
         self.DownBlock = nn.ModuleDict(down)
-        self.gap_fc, self.gmp_fc = nn.Linear(deep, 1, bias=False), nn.Linear(deep, 1, bias=False)
+        self.gap_fc, self.gmp_fc = nn.Linear(deep, 1, bias=biased), nn.Linear(deep, 1, bias=biased)
         self.conv1x1 = nn.Conv2d(2 * deep, deep, 1)
         flat = deep if not config.size else deep * (config.size // 4) ** 2
         self.FC = nn.ModuleDict({"0": nn.Linear(flat, deep, bias=biased), "2": nn.Linear(deep, deep, bias=biased)})
@@ -121,8 +121,9 @@ class Generator(nn.Module):
 
     def attend(self, canvas: Any, h: Any) -> tuple[Any, Tensor]:
         """Features weighted by how much they tell the two domains apart (class activation map), and the two logits [B, 2]."""
-        average, most = self.gap_fc.weight, self.gmp_fc.weight
-        logits = torch.cat([F.linear(canvas.mean(h), average), F.linear(canvas.greatest(h), most)], dim=1)
+        logits = torch.cat([self.gap_fc(canvas.mean(h)), self.gmp_fc(canvas.greatest(h))], dim=1)
+        # the TensorFlow code adds the bias to the weights that the map is multiplied with
+        average, most = (fc.weight if fc.bias is None else fc.weight + fc.bias for fc in (self.gap_fc, self.gmp_fc))
         mix, half = self.conv1x1.weight, average.shape[1]
         # x times either weight, joined and mixed by 1x1: one 1x1 convolution of x
         joint = mix[:, :half] * average[:, :, None, None] + mix[:, half:] * most[:, :, None, None]

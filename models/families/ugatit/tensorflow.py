@@ -67,8 +67,8 @@ def _generator(tensors: Tensors, start: str, config: UGATITConfig) -> dict[str, 
         for res, place in (("res1", 1), ("res2", 5)):
             to, scope = f"DownBlock.{12 + i}.conv_block", f"resblock_{i}/{res}"
             conv(f"{to}.{place}", f"{scope}/conv_0"), norm(f"{to}.{place + 1}", f"{scope}/instance_norm")
-    weights = (tensors[f"{start}CAM_logit/kernel"] + tensors[f"{start}CAM_logit/bias"]).T.contiguous()
-    out["gap_fc.weight"], out["gmp_fc.weight"] = weights, weights.clone()
+    for to in ("gap_fc", "gmp_fc"):  # one layer serves both
+        out[f"{to}.weight"], out[f"{to}.bias"] = tensors[f"{start}CAM_logit/kernel"].T, tensors[f"{start}CAM_logit/bias"]
     conv("conv1x1", "conv_1x1")
     dense("FC.0", "linear_0"), dense("FC.2", "linear_1"), dense("gamma", "gamma"), dense("beta", "beta")
     if config.size:
