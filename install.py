@@ -27,6 +27,7 @@ SAMPLES = {
     "photo.jpg": "style_atelier_photo.jpg",
     "painting.jpg": "style_atelier_painting.jpg",
     "painting_pond.jpg": "style_atelier_painting_2.jpg",
+    "portrait.jpg": "style_atelier_portrait.jpg",
 }
 OLDEST_PYTHON = (3, 10)
 OLDEST = {"torch": (2, 4), "safetensors": (0, 4)}

@@ -31,7 +31,8 @@ FIRST_WAY: tuple[Direction, ...] = ("A to B",)
 
 @dataclass(frozen=True)
 class Sizes:
-    """own: side of the squares the network was trained on. multiple: sides the network takes are multiples of this.
+    """own: side of the squares the network was trained on. multiple: sides the network takes are multiples of this. least: the
+    shortest side it takes, 0 for two multiples.
 
     usual: what "automatic" means. fixed: nothing but `own` works.
     """
@@ -40,6 +41,7 @@ class Sizes:
     multiple: int
     usual: Literal["picture", "network"]
     fixed: bool = False
+    least: int = 0
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ class Translator(ABC):
         self.check(options)
         resized = self.resizes(options)
         own, height, width = self.sizes.own, *images.shape[-2:]
-        x = same_size(images, own, own) if resized else pad_to_multiple(pad_small(images, LEAST_SIDE), self.multiple(options))
+        x = same_size(images, own, own) if resized else self.extended(images, options)
         codes = self.codes(x, options)
         count = max(images.shape[0], 0 if codes is None else codes.shape[0])
         layers = sum(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in self.module.modules())
@@ -187,6 +189,10 @@ class Translator(ABC):
     def resizes(self, options: TranslateOptions) -> bool:
         """Whether it works at its own size instead of the picture's."""
         return (self.sizes.usual if options.sizing == "automatic" else options.sizing) == "network"
+
+    def extended(self, images: Tensor, options: TranslateOptions) -> Tensor:
+        """Pictures extended to sides that the network takes."""
+        return pad_to_multiple(pad_small(images, LEAST_SIDE), self.multiple(options), self.sizes.least)
 
     def working_size(self, height: int, width: int, options: TranslateOptions) -> tuple[int, int]:
         """Height and width of what goes through the network for a picture of this size."""

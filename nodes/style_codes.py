@@ -58,10 +58,11 @@ class StyleCode(io.ComfyNode):
                     default=0,
                     min=0,
                     max=LARGEST_SEED,
+                    step=1,
                     control_after_generate=True,
                     tooltip="Which styles are drawn when no reference is connected.",
                 ),
-                io.Int.Input("count", default=1, min=1, max=MOST_FRAMES, tooltip="How many styles to draw by the seed."),
+                io.Int.Input("count", default=1, min=1, max=MOST_FRAMES, step=1, tooltip="How many styles to draw by the seed."),
                 io.Float.Input(
                     "truncation",
                     default=1.0,
@@ -169,6 +170,7 @@ class InterpolateStyleCodes(io.ComfyNode):
                     default=24,
                     min=2,
                     max=MOST_FRAMES,
+                    step=1,
                     tooltip="How many codes to make, from the first stop to the last.",
                 ),
                 io.Combo.Input(

@@ -76,6 +76,7 @@ class Translate(io.ComfyNode):
                     default=0,
                     min=0,
                     max=LARGEST_SEED,
+                    step=1,
                     control_after_generate=True,
                     tooltip="For styles drawn by chance, and for pix2pix, which the authors run with chance in it.",
                 ),

@@ -14,15 +14,17 @@ def pad_small(x: Tensor, least: int = 2) -> Tensor:
     return F.pad(x, (0, max(0, least - w), 0, max(0, least - h)), mode="replicate")
 
 
-def pad_to_multiple(images: Tensor, multiple: int) -> Tensor:
-    """Extend the right and bottom to multiples, and to two of them at least; by reflection, at tiny sizes by the edge.
+def pad_to_multiple(images: Tensor, multiple: int, least: int = 0) -> Tensor:
+    """Extend the right and bottom to multiples, and to `least` pixels; by reflection, at tiny sizes by the edge.
 
-    Two, because reflection by one inside a network of stride `multiple` needs two positions. Multiple 1 changes nothing.
+    least 0 is two multiples, because reflection by one inside a network of stride `multiple` needs two positions. Multiple 1
+    changes nothing.
     """
     if multiple == 1:
         return images
     h, w = images.shape[-2:]
-    down, right = max(-h % multiple, 2 * multiple - h), max(-w % multiple, 2 * multiple - w)
+    least = least or 2 * multiple
+    down, right = max(-h % multiple, least - h), max(-w % multiple, least - w)
     if not (down or right):
         return images
     mode = "reflect" if down < h and right < w else "replicate"

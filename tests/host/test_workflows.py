@@ -15,14 +15,13 @@ from style_atelier.tests.host.comfy import Comfy
 
 pytestmark = pytest.mark.host
 THUMBNAIL = 512
-PUBLISHED = {"wct_multi_level": "wct-16x"}
 
 
 def fetch_published(comfy: Comfy, name: str) -> None:
     """Place the weights that this workflow would download; skips loudly where they are not at hand."""
-    missing = workflows.place_weights(comfy, PUBLISHED[name]) if name in PUBLISHED else None
-    if missing:
-        reason = f"SKIPPED: {name} was not run, since {missing}."
+    missing = [workflows.place_weights(comfy, entry) for entry in sorted(workflows.published(workflows.read(name)))]
+    if any(missing):
+        reason = f"SKIPPED: {name} was not run, since {next(filter(None, missing))}."
         warnings.warn(reason, stacklevel=2)
         pytest.skip(reason)
 

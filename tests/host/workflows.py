@@ -11,7 +11,9 @@ from typing import Any
 from PIL import Image
 
 from style_atelier.install import SAMPLES
+from style_atelier.models.weights.catalogue import load_catalogue
 
+from . import golden_weights
 from .comfy import ROOT, Comfy
 
 FOLDER = ROOT / "example_workflows"
@@ -56,16 +58,24 @@ def paint(path: Path) -> None:
     picture.save(path)
 
 
-def place_weights(comfy: Comfy, name: str) -> str | None:
-    """Put the published files of a catalogue entry where the host looks for them; why not, when they are not at hand."""
-    from style_atelier.models.weights.catalogue import load_catalogue
+def published(workflow: dict[str, Any]) -> set[str]:
+    """Names of the catalogue's entries that this workflow loads."""
+    chosen = {node["widgets_values"][0] for node in workflow["nodes"] if node["type"].startswith("StyleAtelierLoad")}
+    return {entry.name for entry in load_catalogue().entries} & chosen
 
+
+def place_weights(comfy: Comfy, name: str) -> str | None:
+    """Put the published files of a catalogue entry where the host looks for them, or golden ones of the same architecture where
+    the published ones are not at hand; why not, when there are neither.
+    """
+    folder = comfy.base / "models" / "style_atelier"
     sources = {file.name: file for file in (shared() / "weights").rglob("*") if file.is_file()}
     for spec in load_catalogue().entry(name).files:
-        found = next((sources[published] for published in map(_file_name, spec.urls) if published in sources), None)
+        found = next((sources[each] for each in map(_file_name, spec.urls) if each in sources), None)
         if found is None:
-            return f"{spec.path} of {name} is not in {shared() / 'weights'}"
-        path = comfy.base / "models" / "style_atelier" / spec.path
+            made = golden_weights.place(name, folder)
+            return None if made else f"{spec.path} of {name} is not in {shared() / 'weights'}"
+        path = folder / spec.path
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(found, path)
     return None
@@ -83,7 +93,10 @@ def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
         if node["type"] in NOTES:
             continue
         widgets = [item["name"] for item in node["inputs"] if "widget" in item]
-        inputs = dict(zip(widgets, node.get("widgets_values", []), strict=True))
+        values = list(node.get("widgets_values", []))
+        if "seed" in widgets:
+            del values[widgets.index("seed") + 1]  # whether the page changes the seed after each run
+        inputs = dict(zip(widgets, values, strict=True))
         inputs |= {item["name"]: sources[item["link"]] for item in node["inputs"] if item.get("link") is not None}
         for button in BUTTONS:
             inputs.pop(button, None)

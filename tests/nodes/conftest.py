@@ -29,10 +29,14 @@ class Pack:
 
     def run(self, name: str, **inputs: object) -> Any:
         """The first output of the node StyleAtelier`name`; inputs that are left out have their defaults."""
+        return self.outputs(name, **inputs)[0]
+
+    def outputs(self, name: str, **inputs: object) -> tuple[Any, ...]:
+        """All its outputs."""
         schema = self.schemas[f"StyleAtelier{name}"]
         defaults = {i.id: i.default for i in schema.inputs if getattr(i, "default", None) is not None}
         with torch.inference_mode():
-            return self.nodes[f"StyleAtelier{name}"].execute(**{**defaults, **inputs}).result[0]
+            return self.nodes[f"StyleAtelier{name}"].execute(**{**defaults, **inputs}).result
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,27 @@ NAMES = [
     "region_masks",
     "keep_the_colors",
     "strength_sweep",
+    "photo_to_van_gogh",
+    "horse_to_zebra_and_back",
+    "selfie_to_anime",
+    "stargan2_reference_and_latent",
+    "munit_one_photo_many_styles",
+    "batch_of_frames",
+    "stargan_face_attributes",
 ]
 CORE = {"LoadImage", "SaveImage", "BatchImagesNode", "SolidMask", "MaskComposite", "InvertMask", "MarkdownNote"}
-SAMPLES = {"style_atelier_photo.jpg", "style_atelier_painting.jpg", "style_atelier_painting_2.jpg"}
-DOWNLOADED = {"wct_multi_level": "wct-16x"}
+SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "portrait")}
+DOWNLOADED = {
+    "wct_multi_level": {"wct-16x"},
+    "photo_to_van_gogh": {"cyclegan-style-vangogh"},
+    "horse_to_zebra_and_back": {"cyclegan-horse2zebra", "cyclegan-zebra2horse"},
+    "selfie_to_anime": {"ugatit-selfie2anime"},
+    "stargan2_reference_and_latent": {"stargan2-animal-faces"},
+    "munit_one_photo_many_styles": {"munit-summer2winter"},
+    "batch_of_frames": {"cyclegan-style-ukiyoe"},
+    "stargan_face_attributes": {"stargan-celeba-128"},
+}
+CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page adds after a seed
 
 
 def read(name: str) -> dict[str, Any]:
@@ -31,7 +48,10 @@ def read(name: str) -> dict[str, Any]:
 def values(node: dict[str, Any]) -> dict[str, Any]:
     """A node's widgets by name."""
     names = [item["name"] for item in node["inputs"] if "widget" in item]
-    return dict(zip(names, node.get("widgets_values", []), strict=True))
+    given = list(node.get("widgets_values", []))
+    if "seed" in names:
+        assert given.pop(names.index("seed") + 1) in CONTROLS
+    return dict(zip(names, given, strict=True))
 
 
 def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
@@ -71,12 +91,14 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
             continue
         found = values(node)
         inputs = {item.id: item for item in pack.schemas[node["type"]].inputs}
-        widgets = [key for key, item in inputs.items() if item.get_io_type() in ("COMBO", "FLOAT", "INT", "STRING")]
+        widgets = [key for key, item in inputs.items() if item.get_io_type() in ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN")]
         assert list(found) == widgets, node["type"]
         for key, value in found.items():
             item = inputs[key]
             if item.get_io_type() == "COMBO":
                 assert value in item.options, f"{node['type']}.{key}"
+            elif item.get_io_type() == "BOOLEAN":
+                assert isinstance(value, bool)
             elif item.get_io_type() != "STRING":
                 assert item.min <= value <= item.max, f"{node['type']}.{key}"
 
@@ -84,7 +106,7 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_offline_unless_it_says_so(name: str) -> None:
     loaded = {node["widgets_values"][0] for node in read(name)["nodes"] if node["type"].startswith("StyleAtelierLoad")}
-    assert loaded == {DOWNLOADED.get(name, POCKET)}
+    assert loaded == DOWNLOADED.get(name, {POCKET})
 
 
 @pytest.mark.parametrize("name", NAMES)

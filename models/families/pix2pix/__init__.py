@@ -63,7 +63,7 @@ class Pix2Pix(Translator):
         self.name, self.title, self.licence, self.module = name, title, licence, network
         self.network = network
         side = 1 << len(network.config.widths)
-        self.sizes = Sizes(own=side, multiple=side, usual="picture")
+        self.sizes = Sizes(own=side, multiple=side, usual="picture", least=side)
         self.bytes_per_pixel = 8.0 * network.config.widths[0] + 60
         self.resident_bytes_per_pixel = 60 + 7.0 * network.config.widths[0]
 
