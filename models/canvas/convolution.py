@@ -12,9 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .winograd import winograd, winograd_pays, winograd_taps
+
 Padding = Literal["zeros", "reflect", "replicate"]
 Sides = tuple[int, int, int, int]  # left, right, top, bottom
 FEW_CHANNELS = 4
+MANY_POSITIONS = 1000  # from which folding a kernel pays
+NUMBERS_AT_ONCE = 1 << 21
+LEAST_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1, pa
         return torch.mkldnn_convolution(x, weight, bias, (0, 0), (1, 1), (1, 1), 1)
     if weight.shape[0] <= FEW_CHANNELS and kernel > 3 and stride == 1 and groups == 1:
         return _to_few_channels(x, weight, bias, padding)
+    if stride == 1 and padding == 0 and groups == 1 and winograd_pays(x, weight):
+        return winograd(x, winograd_taps(weight), bias)
     return F.conv2d(x, weight, bias, stride, padding, 1, groups)
 
 
@@ -88,6 +95,8 @@ def doubled_convolve(x: Tensor, weight: Tensor, bias: Tensor | None, mode: Paddi
     same one are added up: 16 products for four results instead of 36, or 36 instead of 100.
     """
     reach = weight.shape[-1] // 2
+    if x.shape[2] * x.shape[3] < MANY_POSITIONS:  # adding up the taps of a wide kernel would cost more than it saves
+        return convolve(pad(doubled(x), (reach,) * 4, mode), weight, bias)
     # Reflected by one position, a doubled map shows its own edge: that is replication before doubling.
     low = pad(x, (-(-reach // 2),) * 4, "zeros" if mode == "zeros" else "replicate")
     out = doubled_valid(low, weight, bias)
@@ -98,21 +107,22 @@ def doubled_convolve(x: Tensor, weight: Tensor, bias: Tensor | None, mode: Paddi
 
 def doubled_valid(low: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The middle of `doubled_convolve`: low [B, C, h + 2, w + 2] is padded by one position already -> [B, O, 2h, 2w]."""
-    outputs, taps = weight.shape[0], weight.shape[-1]
-    reach = taps // 2
-    phases = _phases(weight)
-    made = F.conv2d(low, phases, None if bias is None else bias.repeat(4))
-    height, width = low.shape[-2] - 2, low.shape[-1] - 2
-    batch = low.shape[0]
-    out = torch.empty((batch, 2 * height, 2 * width, outputs), dtype=low.dtype, device=low.device)
-    grid = out.view(batch, height, 2, width, 2, outputs)
-    for a in (0, 1):
-        for b in (0, 1):
-            number = 2 * a + b
+    outputs, reach = weight.shape[0], weight.shape[-1] // 2
+    kernel, biases = _phases(weight), None if bias is None else bias.repeat(4)
+    batch, height, width = low.shape[0], low.shape[-2] - 2, low.shape[-1] - 2
+    taps = winograd_taps(kernel) if winograd_pays(low, kernel) else None
+    out = low.new_empty((batch, height, 2, width, 2, outputs))
+    rows = max(LEAST_ROWS, NUMBERS_AT_ONCE // (batch * width * 4 * outputs))
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        part = low[:, :, start : stop + 2]
+        made = F.conv2d(part, kernel, biases) if taps is None else winograd(part, taps, biases)
+        for phase in range(4):
+            a, b = divmod(phase, 2)
             top, left = (a, b) if reach % 2 else (0, 0)
-            part = made[:, number * outputs : (number + 1) * outputs, top : top + height, left : left + width]
-            grid[:, :, a, :, b] = part.permute(0, 2, 3, 1)
-    return out.permute(0, 3, 1, 2)
+            piece = made[:, phase * outputs : (phase + 1) * outputs, top : top + stop - start, left : left + width]
+            out[:, start:stop, a, :, b] = piece.permute(0, 2, 3, 1)
+    return out.view(batch, 2 * height, 2 * width, outputs).permute(0, 3, 1, 2)
 
 
 def _phases(weight: Tensor) -> Tensor:
@@ -152,4 +162,4 @@ def pooled_convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _has_onednn(x: Tensor) -> bool:
-    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available() and x.numel() > 0
+    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()

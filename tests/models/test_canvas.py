@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from style_atelier.models.canvas import convolution
+from style_atelier.models.canvas import convolution, winograd
 from style_atelier.models.canvas.statistics import moments_of, statistics_of
 from style_atelier.models.canvas.tiled import Tiled
 from style_atelier.models.canvas.whole import Whole
@@ -38,7 +38,7 @@ def applied(x: Tensor, by: normalization.ScaleShift) -> Tensor:
 
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate"])
-@pytest.mark.parametrize("size", [(2, 3), (5, 4), (9, 16)])
+@pytest.mark.parametrize("size", [(2, 3), (5, 4), (9, 16), (40, 37)])
 def test_doubled_convolution_is_the_convolution_of_the_doubled_map(
     kernel: int, mode: convolution.Padding, size: tuple[int, int]
 ) -> None:
@@ -47,15 +47,32 @@ def test_doubled_convolution_is_the_convolution_of_the_doubled_map(
     near(convolution.doubled_convolve(x, weight, bias, mode), plain)
 
 
+def test_doubled_wide_maps() -> None:
+    x, weight, bias = noise(1, 128, 64, 36), noise(64, 128, 5, 5, seed=1), noise(64, seed=2)
+    plain = F.conv2d(convolution.pad(convolution.doubled(x), (2,) * 4, "reflect").double(), weight.double(), bias.double())
+    near(convolution.doubled_convolve(x, weight, bias, "reflect"), plain.float(), 1e-5)
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4, 5])
 def test_few_channels(channels: int) -> None:
     x, weight, bias = noise(2, 6, 14, 11), noise(channels, 6, 7, 7, seed=1), noise(channels, seed=2)
     near(convolution.convolve(x, weight, bias, 1, 3), F.conv2d(x, weight, bias, 1, 3), 5e-5)
 
 
-def test_pooled_convolution() -> None:
-    x, weight, bias = noise(2, 6, 8, 10), noise(5, 6, 3, 3, seed=1), noise(5, seed=2)
+@pytest.mark.parametrize("size", [(8, 10), (32, 40)])
+def test_pooled_convolution(size: tuple[int, int]) -> None:
+    x, weight, bias = noise(2, 6, *size), noise(5, 6, 3, 3, seed=1), noise(5, seed=2)
     near(convolution.pooled_convolve(x, weight, bias), F.avg_pool2d(F.conv2d(x, weight, bias, 1, 1), 2))
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(128, 128), (160, 136)])
+def test_winograd(inputs: int, outputs: int) -> None:
+    x, weight, bias = noise(2, inputs, 34, 66), noise(outputs, inputs, 3, 3, seed=1), noise(outputs, seed=2)
+    x = x.contiguous(memory_format=torch.channels_last)
+    assert winograd.winograd_pays(x, weight)
+    near(convolution.convolve(x, weight, bias), F.conv2d(x.double(), weight.double(), bias.double()).float(), 1e-5)
+    assert not winograd.winograd_pays(x[..., :-1], weight)
+    assert not winograd.winograd_pays(x.double(), weight.double())
 
 
 def test_one_by_one() -> None:
