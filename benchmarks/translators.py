@@ -62,7 +62,7 @@ def source(path: Path) -> Any:
     return module
 
 
-def seeded(network: nn.Module) -> nn.Module:
+def seeded(network: Any) -> Any:
     """He-scaled weights from a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -55,6 +55,7 @@ class TranslateOptions:
     evaluation: "as published" is what pix2pix's test script does, dropout and the picture's own statistics included;
     "deterministic" uses no dropout and the statistics of training.
     align_corners: how AnimeGAN enlarges; its authors have it both ways. seed: for dropout and for codes drawn by chance.
+    half: convolutions in half precision, statistics in float32; ignored by networks that are not tileable.
     tile: side of the tiles in pixels, 0 for the whole picture at once. together: pictures at once.
     """
 
@@ -66,6 +67,7 @@ class TranslateOptions:
     evaluation: Evaluation = "as published"
     align_corners: bool = True
     seed: int = 0
+    half: bool = False
     tile: int = 0
     together: int = 1
 
@@ -92,7 +94,8 @@ class Translator(ABC):
     needs: what besides a picture. domains: names of the kinds of pictures, in the network's order, () where there are none.
     code_family, code_size: of the style codes it takes. bytes_per_pixel: peak memory per pixel of a whole picture or of a tile;
     resident_bytes_per_pixel: memory per pixel of the whole picture that tiles cannot save. has_attention: gives a heat map.
-    feature_strength: takes strength_in="features". tileable: works tile by tile; else always on whole pictures.
+    feature_strength: takes strength_in="features". tileable: works tile by tile, and in half precision; else always on whole
+    pictures in full precision.
     """
 
     name: str
@@ -165,7 +168,8 @@ class Translator(ABC):
         layers = sum(isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)) for m in self.module.modules())
         beat = Beat(count * layers, progress)
         tiled = self.tileable and 0 < options.tile < max(x.shape[-2:])
-        canvas = Tiled(options.tile, keep_limit(x), beat) if tiled else Whole(beat)
+        dtype = torch.float16 if options.half and self.tileable else torch.float32
+        canvas = Tiled(options.tile, keep_limit(x), beat, dtype) if tiled else Whole(beat, dtype)
         together = 1 if isinstance(canvas, Tiled) else max(options.together, 1)
         made = images.new_empty((count, 3, height, width))
         attention = images.new_empty((count, 1, height, width)) if self.has_attention else None

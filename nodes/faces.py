@@ -40,6 +40,7 @@ class FaceCrop(io.ComfyNode):
                 BoundingBoxSocket.Input(
                     "bboxes",
                     optional=True,
+                    extra_dict={"forceInput": True},  # the page would make a widget of this type, with a box of its own
                     tooltip="Boxes from one of ComfyUI's detection nodes, such as Detect Face Landmarks (MediaPipe); the largest "
                     "of each picture is taken. Used for the place even when a mask is connected.",
                 ),

@@ -42,6 +42,11 @@ class Kernel:
         return self.weight.shape[0]
 
 
+def all_sides(amount: int) -> Sides:
+    """The same on all four sides."""
+    return amount, amount, amount, amount
+
+
 def pad(x: Tensor, sides: Sides, mode: Padding) -> Tensor:
     """Extend the borders by these many positions."""
     if not any(sides):
@@ -96,9 +101,9 @@ def doubled_convolve(x: Tensor, weight: Tensor, bias: Tensor | None, mode: Paddi
     """
     reach = weight.shape[-1] // 2
     if x.shape[2] * x.shape[3] < MANY_POSITIONS:  # adding up the taps of a wide kernel would cost more than it saves
-        return convolve(pad(doubled(x), (reach,) * 4, mode), weight, bias)
+        return convolve(pad(doubled(x), all_sides(reach), mode), weight, bias)
     # Reflected by one position, a doubled map shows its own edge: that is replication before doubling.
-    low = pad(x, (-(-reach // 2),) * 4, "zeros" if mode == "zeros" else "replicate")
+    low = pad(x, all_sides(-(-reach // 2)), "zeros" if mode == "zeros" else "replicate")
     out = doubled_valid(low, weight, bias)
     if mode == "reflect" and reach == 2:
         _mend_reflected_border(out, x, weight, bias)

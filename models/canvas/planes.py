@@ -61,7 +61,7 @@ class Plane:
         x = self.raw(window)
         if self.pending is not None:
             scale, shift = (v[:, :, None, None] for v in self.pending)
-            x = torch.addcmul(shift, x, scale)
+            x = torch.addcmul(shift, x.float(), scale).to(x.dtype)
         elif self.data is not None:
             x = x.clone()
         return activate(x, self.activation)

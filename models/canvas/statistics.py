@@ -23,6 +23,7 @@ def moments_of(x: Tensor) -> Moments:
     rows = max(1, NUMBERS_AT_ONCE // (x.shape[0] * x.shape[1] * x.shape[3]))
     total: Moments | None = None
     for strip in x.split(rows, dim=2):
+        strip = strip.float()
         mean = strip.mean(dim=(2, 3), keepdim=True)
         variance = (strip - mean).square_().mean(dim=(2, 3))
         part = _moments(mean[:, :, 0, 0], variance, strip.shape[2] * strip.shape[3])

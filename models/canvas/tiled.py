@@ -24,7 +24,7 @@ from .beat import Beat
 from .convolution import Kernel, Padding, Sides, convolve, doubled, doubled_valid, transpose
 from .planes import Plane, Window, kept
 from .statistics import moments_of, statistics_of
-from .whole import Normalisation, dropped, sides_of
+from .whole import Normalisation, dropped, sides_of, weights_like
 
 USUAL_CHANNELS = 64
 SMALLEST_SIDE = 32
@@ -37,10 +37,11 @@ class Tiled:
     computed again instead of stored.
     """
 
-    def __init__(self, tile: int, keep: float, beat: Beat | None = None) -> None:
+    def __init__(self, tile: int, keep: float, beat: Beat | None = None, dtype: torch.dtype = torch.float32) -> None:
         self.tile = tile
         self.keep = keep
         self.beat = beat or Beat()
+        self.dtype = dtype
 
     def open(self, images: Tensor) -> Plane:
         """The picture as a map."""
@@ -48,12 +49,12 @@ class Tiled:
 
     def ranged(self, images: Tensor) -> Plane:
         """A picture in 0..1 as a map in -1..1."""
-        two = torch.full((1, 3), 2.0, device=images.device, dtype=images.dtype)
-        return self.open(images).with_pending((two, 1 - two), "none")
+        two = torch.full((1, 3), 2.0, device=images.device)
+        return self.open(images.to(self.dtype)).with_pending((two, 1 - two), "none")
 
     def close(self, x: Plane) -> Tensor:
         """The map as a picture."""
-        return self._filled(x)
+        return self._filled(x).float()
 
     def fresh(self, x: Plane, batch: int = 1) -> Plane:
         """A copy to use up."""
@@ -72,7 +73,7 @@ class Tiled:
 
         def raw(window: Window) -> Tensor:
             source = x.padded(window.under(kernel, stride, left, top), mode)
-            return activate(convolve(source, layer.weight, layer.bias, stride, 0, layer.groups), act)
+            return activate(convolve(source, *weights_like(source, layer), stride, 0, layer.groups), act)
 
         return self._made(Plane(layer.out_channels, height, width, raw))
 
@@ -94,8 +95,10 @@ class Tiled:
             source = window.under(kernel, 1, reach, reach)
             if even and source == source.within(large.height, large.width):
                 around = Window(window.top // 2 - 1, window.bottom // 2 + 1, window.left // 2 - 1, window.right // 2 + 1)
-                return doubled_valid(x.read(around), layer.weight, layer.bias)
-            return convolve(large.padded(source, mode), layer.weight, layer.bias)
+                low = x.read(around)
+                return doubled_valid(low, *weights_like(low, layer))
+            high = large.padded(source, mode)
+            return convolve(high, *weights_like(high, layer))
 
         return self._made(Plane(layer.out_channels, large.height, large.width, raw))
 
@@ -107,9 +110,9 @@ class Tiled:
             # a position and its neighbours decide about two rows and columns; one more on each side is enough for 3x3 and 4x4
             source = Window(window.top // 2 - 1, -(-window.bottom // 2) + 1, window.left // 2 - 1, -(-window.right // 2) + 1)
             inside = source.within(x.height, x.width)
-            made = transpose(
-                x.read(inside), layer.weight, layer.bias, layer.stride[0], int(layer.padding[0]), layer.output_padding[0]
-            )
+            values = x.read(inside)
+            weight, bias = weights_like(values, layer)
+            made = transpose(values, weight, bias, layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
             return Window(
                 window.top - 2 * inside.top,
                 window.bottom - 2 * inside.top,
@@ -154,7 +157,7 @@ class Tiled:
 
         def raw(window: Window) -> Tensor:
             found = x.read(window)
-            return torch.cat([found, values[:, :, None, None].expand(-1, -1, *found.shape[2:])], dim=1)
+            return torch.cat([found, values.to(found)[:, :, None, None].expand(-1, -1, *found.shape[2:])], dim=1)
 
         return Plane(x.channels + values.shape[1], x.height, x.width, raw)
 
@@ -172,11 +175,11 @@ class Tiled:
 
     def greatest(self, x: Plane) -> Tensor:
         """Maxima over positions, [1, C]."""
-        return torch.stack([x.read(window).amax(dim=(2, 3)) for window in self._windows(x)]).amax(dim=0)
+        return torch.stack([x.read(window).amax(dim=(2, 3)) for window in self._windows(x)]).amax(dim=0).float()
 
     def summed(self, x: Plane) -> Tensor:
         """The sum over channels as a tensor [1, 1, H, W]."""
-        return self._filled(x, 1, lambda values: values.sum(dim=1, keepdim=True))
+        return self._filled(x, 1, lambda values: values.sum(dim=1, keepdim=True, dtype=torch.float32))
 
     def size(self, x: Plane) -> tuple[int, int]:
         """Height and width."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..ops.normalization import ScaleShift, Statistics
 from .activation import Activation, activate
 from .beat import Beat
-from .convolution import Kernel, Padding, Sides, convolve, doubled_convolve, pad, transpose
+from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled_convolve, pad, transpose
 from .statistics import moments_of, statistics_of
 
 Normalisation = Callable[[Statistics], ScaleShift]
@@ -19,7 +19,7 @@ Normalisation = Callable[[Statistics], ScaleShift]
 
 def sides_of(amount: int | Sides) -> Sides:
     """One amount for all four sides, or the four."""
-    return (amount,) * 4 if isinstance(amount, int) else amount
+    return all_sides(amount) if isinstance(amount, int) else amount
 
 
 def dropped(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -27,14 +27,29 @@ def dropped(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> 
     return torch.empty(shape).bernoulli_(0.5, generator=generator)
 
 
+def weights_like(x: Tensor, layer: nn.Conv2d | nn.ConvTranspose2d | Kernel) -> tuple[Tensor, Tensor | None]:
+    """A layer's weight and bias as numbers of the map's kind."""
+    return layer.weight.to(x.dtype), None if layer.bias is None else layer.bias.to(x.dtype)
+
+
+def affine_(x: Tensor, by: ScaleShift) -> Tensor:
+    """scale * x + shift by channel in float32, in place."""
+    scale, shift = (v[:, :, None, None] for v in by)
+    if x.dtype == torch.float32:
+        return torch.addcmul(shift, x, scale, out=x)
+    return x.copy_(torch.addcmul(shift, x.float(), scale))
+
+
 class Whole:
     """Layers on tensors [B, C, H, W]. A network's forward pass, written against this, also runs on `tiled.Tiled`.
 
     Every method gives a map that is the caller's own, and may use up the ones it is given; `fresh` keeps one for later.
+    dtype: of the maps that `ranged` begins with; convolutions follow it, statistics and normalisations are always float32.
     """
 
-    def __init__(self, beat: Beat | None = None) -> None:
+    def __init__(self, beat: Beat | None = None, dtype: torch.dtype = torch.float32) -> None:
         self.beat = beat or Beat()
+        self.dtype = dtype
 
     def open(self, images: Tensor) -> Tensor:
         """The picture as a map."""
@@ -42,11 +57,11 @@ class Whole:
 
     def ranged(self, images: Tensor) -> Tensor:
         """A picture in 0..1 as a map in -1..1."""
-        return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+        return (images * 2 - 1).to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     def close(self, x: Tensor) -> Tensor:
         """The map as a picture."""
-        return x
+        return x.float()
 
     def fresh(self, x: Tensor, batch: int = 1) -> Tensor:
         """A copy to use up; of a single picture as many copies as `batch`."""
@@ -59,21 +74,22 @@ class Whole:
         """A convolution with padding of the map's borders."""
         self.beat()
         sides, even = sides_of(padding), len(set(sides_of(padding))) == 1
+        weight, bias = weights_like(x, layer)
         if mode == "zeros" and even:
-            made = convolve(x, layer.weight, layer.bias, layer.stride[0], sides[0], layer.groups)
+            made = convolve(x, weight, bias, layer.stride[0], sides[0], layer.groups)
         else:
-            made = convolve(pad(x, sides, mode), layer.weight, layer.bias, layer.stride[0], 0, layer.groups)
+            made = convolve(pad(x, sides, mode), weight, bias, layer.stride[0], 0, layer.groups)
         return activate(made, act)
 
     def doubled_conv(self, x: Tensor, layer: nn.Conv2d | Kernel, mode: Padding = "zeros") -> Tensor:
         """Nearest neighbour to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
         self.beat()
-        return doubled_convolve(x, layer.weight, layer.bias, mode)
+        return doubled_convolve(x, *weights_like(x, layer), mode)
 
     def transpose(self, x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
         """A transposed convolution."""
         self.beat()
-        return transpose(x, layer.weight, layer.bias, layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
+        return transpose(x, *weights_like(x, layer), layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
 
     def norm(self, x: Tensor, norm: Normalisation, act: Activation = "none") -> Tensor:
         """A normalisation by the map's own statistics, then an activation."""
@@ -81,8 +97,7 @@ class Whole:
 
     def affine(self, x: Tensor, by: ScaleShift, act: Activation = "none") -> Tensor:
         """scale * x + shift by channel, both [B, C] or [1, C], then an activation."""
-        scale, shift = (v[:, :, None, None].to(x.dtype) for v in by)
-        return activate(torch.addcmul(shift, x, scale, out=x), act)
+        return activate(affine_(x, by), act)
 
     def act(self, x: Tensor, act: Activation) -> Tensor:
         """An activation by itself."""
@@ -90,7 +105,7 @@ class Whole:
 
     def drop(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Dropout of one half, live as in training."""
-        return x.mul_(dropped(x.shape, generator).to(x.device).mul_(2))
+        return x.mul_(dropped(x.shape, generator).to(x).mul_(2))
 
     def cat(self, x: Tensor, y: Tensor) -> Tensor:
         """The channels of both."""
@@ -99,7 +114,7 @@ class Whole:
     def with_constants(self, x: Tensor, values: Tensor) -> Tensor:
         """Further channels of one value each, values [N, K]; of a single picture as many copies as there are rows."""
         rows, (height, width) = max(x.shape[0], values.shape[0]), x.shape[2:]
-        levels = values[:, :, None, None].expand(rows, -1, height, width)
+        levels = values.to(x.dtype)[:, :, None, None].expand(rows, -1, height, width)
         return torch.cat([x.expand(rows, -1, -1, -1), levels], dim=1).contiguous(memory_format=torch.channels_last)
 
     def add(self, x: Tensor, y: Tensor, strength: float = 1.0) -> Tensor:
@@ -112,11 +127,11 @@ class Whole:
 
     def greatest(self, x: Tensor) -> Tensor:
         """Maxima over positions, [B, C]."""
-        return x.amax(dim=(2, 3))
+        return x.amax(dim=(2, 3)).float()
 
     def summed(self, x: Tensor) -> Tensor:
         """The sum over channels as a tensor [B, 1, H, W]."""
-        return x.sum(dim=1, keepdim=True)
+        return x.sum(dim=1, keepdim=True, dtype=torch.float32)
 
     def size(self, x: Tensor) -> tuple[int, int]:
         """Height and width."""

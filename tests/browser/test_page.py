@@ -120,9 +120,13 @@ def test_other_nodes_are_left_alone(page: Page) -> None:
 
 
 @pytest.mark.parametrize("name", workflows.NAMES)
-def test_workflow_opens_and_converts_as_elsewhere(page: Page, name: str, headless_prompts: dict[str, Any]) -> None:
+def test_workflow_opens_and_converts_as_elsewhere(
+    page: Page, renderer: str, name: str, headless_prompts: dict[str, Any], screenshots: Path
+) -> None:
     workflow = workflows.read(name)
     page.load(workflow, name)
+    page.fit()
+    page.shot(screenshots / f"{name}_{renderer}.png")
     assert page.node_count() == len(workflow["nodes"])
     assert not page.missing_nodes()
     sent = page.prompt_inputs()

@@ -112,6 +112,21 @@ def test_strength(identity: str) -> None:
             translator.translate(x, weak)
 
 
+@pytest.mark.parametrize("identity", TRANSLATORS)
+@pytest.mark.parametrize("tile", [0, 32])
+def test_half_precision_is_the_same_picture_to_a_level_or_two(identity: str, tile: int) -> None:
+    translator = make(identity)
+    if translator.sizes.fixed:
+        tile = 0
+    sizing = "network" if translator.sizes.fixed else "picture"
+    x = torch.nn.functional.interpolate(picture(1, 3, 8, 8), (64, 64), mode="bicubic").clamp(0, 1)
+    full, half = (translator.translate(x, options_for(translator, sizing=sizing, tile=tile, half=h)) for h in (False, True))
+    assert full.images.dtype == half.images.dtype == torch.float32
+    difference = (full.images - half.images).abs()
+    assert float(difference.mean()) < 0.5 / 255
+    assert float(difference.max()) < 6 / 255
+
+
 @pytest.mark.parametrize("identity", ["ugatit", "munit", "unit"])
 def test_both_directions(identity: str) -> None:
     translator = make(identity)

@@ -166,6 +166,9 @@ class LinearUnit(nn.Module):
         super().__init__()
         self.fc = nn.Linear(inputs, outputs)
 
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x)
+
 
 class MLP(nn.Module):
     """Style codes [B, style] -> AdaIN parameters; ReLU between the layers."""
@@ -175,9 +178,10 @@ class MLP(nn.Module):
         self.model = nn.ModuleList(LinearUnit(a, b) for a, b in pairwise(widths))
 
     def forward(self, codes: Tensor) -> Tensor:
-        for layer in self.model[:-1]:
-            codes = layer.fc(codes).relu()
-        return self.model[-1].fc(codes)
+        *layers, last = self.model
+        for layer in layers:
+            codes = layer(codes).relu()
+        return last(codes)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ class ResidualBlock(nn.Module):
 class Generator(nn.Module):
     """[B, 3, H, W] in -1..1 and labels [B, labels] -> [B, 3, H, W] in -1..1; H and W multiples of 4.
 
-    The files hold running statistics of the instance norms, but the authors test without eval(): the picture's own are used.
+    The files hold running statistics of the instance norms, but the authors never switch to evaluation mode: the picture's own
+    are used.
     """
 
     def __init__(self, config: StarGANConfig) -> None:

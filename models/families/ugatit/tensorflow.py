@@ -60,17 +60,21 @@ def _generator(tensors: Tensors, start: str, config: UGATITConfig) -> dict[str, 
     def column(v: Tensor) -> Tensor:
         return v[None, :, None, None]
 
-    conv("DownBlock.1", "conv"), norm("DownBlock.2", "ins_norm")
+    conv("DownBlock.1", "conv")
+    norm("DownBlock.2", "ins_norm")
     for i, place in enumerate((5, 9)):
-        conv(f"DownBlock.{place}", f"conv_{i}"), norm(f"DownBlock.{place + 1}", f"ins_norm_{i}")
+        conv(f"DownBlock.{place}", f"conv_{i}")
+        norm(f"DownBlock.{place + 1}", f"ins_norm_{i}")
     for i in range(config.blocks):
         for res, place in (("res1", 1), ("res2", 5)):
             to, scope = f"DownBlock.{12 + i}.conv_block", f"resblock_{i}/{res}"
-            conv(f"{to}.{place}", f"{scope}/conv_0"), norm(f"{to}.{place + 1}", f"{scope}/instance_norm")
+            conv(f"{to}.{place}", f"{scope}/conv_0")
+            norm(f"{to}.{place + 1}", f"{scope}/instance_norm")
     for to in ("gap_fc", "gmp_fc"):  # one layer serves both
         out[f"{to}.weight"], out[f"{to}.bias"] = tensors[f"{start}CAM_logit/kernel"].T, tensors[f"{start}CAM_logit/bias"]
     conv("conv1x1", "conv_1x1")
-    dense("FC.0", "linear_0"), dense("FC.2", "linear_1"), dense("gamma", "gamma"), dense("beta", "beta")
+    for to, scope in (("FC.0", "linear_0"), ("FC.2", "linear_1"), ("gamma", "gamma"), ("beta", "beta")):
+        dense(to, scope)
     if config.size:
         side, deep = config.size // 4, 4 * config.width
         flat = out["FC.0.weight"].view(-1, side, side, deep)  # TensorFlow flattens H, W, C
