@@ -22,7 +22,10 @@ from typing import Any
 
 PACK = Path(__file__).absolute().parent
 MODEL_FOLDER = "style_atelier"
-FAMILY_FOLDERS = ("adain", "wct", "wct16x", "vgg", "own")
+FAMILY_FOLDERS = (
+    *("adain", "wct", "wct16x", "vgg", "own"),
+    *("animegan2", "cyclegan", "funit", "munit", "photo2cartoon", "pix2pix", "stargan", "stargan2", "ugatit"),
+)
 SAMPLES = {
     "photo.jpg": "style_atelier_photo.jpg",
     "painting.jpg": "style_atelier_painting.jpg",

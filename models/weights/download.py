@@ -89,7 +89,8 @@ def _confirmed(path: Path, spec: FileSpec, progress: Progress) -> Path:
     try:
         confirm(path, spec, path, lambda done, total: progress(total, total))
     except CheckpointError as error:
-        raise CheckpointError(f"{str(error).rstrip('.')}; move it away and it is fetched again.") from error
+        then = "it is fetched again" if spec.urls else "put the authors' file there"
+        raise CheckpointError(f"{str(error).rstrip('.')}; move it away and {then}.") from error
     return path
 
 

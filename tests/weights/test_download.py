@@ -185,6 +185,19 @@ def test_offline_nothing_is_asked(server, settings, tmp_path):
     assert len(server.seen) == 1
 
 
+def test_a_file_without_an_address_says_where_to_get_it_and_is_checked_ever_after(settings, tmp_path):
+    spec = FileSpec("stargan/net.ckpt", "generator", (), manual="Download it from the authors' page.")
+    with pytest.raises(DownloadError, match=r"no plain address gives it\. Download it from the authors' page\."):
+        fetch(spec, tmp_path, HOSTS, settings, silent)
+    path = tmp_path / "stargan" / "net.ckpt"
+    path.parent.mkdir()
+    path.write_bytes(b"as it came")
+    assert fetch(spec, tmp_path, HOSTS, settings, silent) == path
+    path.write_bytes(b"changed since")
+    with pytest.raises(CheckpointError, match="put the authors' file there"):
+        fetch(spec, tmp_path, HOSTS, settings, silent)
+
+
 def test_settings_come_from_the_environment(monkeypatch):
     for name in ("STYLE_ATELIER_OFFLINE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "STYLE_ATELIER_MIRRORS"):
         monkeypatch.delenv(name, raising=False)
