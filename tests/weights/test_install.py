@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from style_atelier.models.weights.catalogue import load_catalogue
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -35,7 +37,8 @@ def test_without_arguments_it_checks_and_makes_folders(comfyui):
     for _ in range(2):
         done = run(comfyui)
         assert done.returncode == 0, done.stderr
-    assert {path.name for path in (comfyui / "models" / "style_atelier").iterdir()} == {"adain", "wct", "wct16x", "vgg", "own"}
+    families = {spec.path.split("/")[0] for entry in load_catalogue().entries for spec in entry.files}
+    assert {path.name for path in (comfyui / "models" / "style_atelier").iterdir()} == families | {"own"}
     assert [path.name for path in (comfyui / "input").iterdir()] == ["style_atelier_photo.jpg"]
     assert "ComfyUI 0.3.10 is older than 0.18.1" in done.stdout
 
