@@ -10,7 +10,9 @@ from .library import Locate, catalogue_names, entry_of, own, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 from .translator import Translator
 from .weights.catalogue import Entry, FileSpec, load_catalogue
+from .weights.errors import WeightsError
 
+RGB = 3
 LANDMARKS = "landmarks"
 NETWORKS = ("networks", "generator")
 
@@ -36,6 +38,10 @@ def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None)
     known = architecture(checkpoint.architecture)
     if known.translator is None:
         raise wrong_kind(checkpoint, "translator")
+    if getattr(checkpoint.config, "inputs", RGB) != RGB:
+        raise WeightsError(
+            f"{checkpoint.path.name} takes pictures of {checkpoint.config.inputs} channels, not of red, green and blue: choose another"
+        )
     title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({name})", known.licence)
     made = known.translator(checkpoint.build(), name, title, licence)
     if entry and len(entry.domains) == len(made.domains):

@@ -17,6 +17,7 @@ from ._sockets import Hosted, StyleCodeSocket, TranslatorSocket
 from .features import BUDGET_TOOLTIP
 
 LARGEST_SEED = 0xFFFFFFFFFFFFFFFF
+STYLES_AT_ONCE = 64  # of one picture, whose results are on the device together
 
 
 class Translate(io.ComfyNode):
@@ -174,11 +175,11 @@ class Translate(io.ComfyNode):
 
 
 class Groups:
-    """Which pictures and styles go to the device together. One picture in many styles goes in one call, which encodes it once."""
+    """Which pictures and styles go to the device together. One picture in many styles goes in few calls, each of which encodes it once."""
 
     def __init__(self, pictures: int, count: int, together: int) -> None:
         self.count = count
-        self.step = count if pictures == 1 else together
+        self.step = min(count, STYLES_AT_ONCE) if pictures == 1 else together
         self.starts = range(0, count, self.step)
 
     def stop(self, start: int) -> int:

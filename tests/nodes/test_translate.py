@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from style_atelier.models.families.cyclegan.network import ResnetConfig, ResnetGenerator
 from style_atelier.tests.models.test_translator_golden import GOLDEN, filled, read
 from style_atelier.tests.models.translator_files import small
 from style_atelier.tests.weights.bundle_writer import write_bundle
@@ -203,6 +204,10 @@ def munit(pack: Pack, folder: Path) -> Any:
     return load(pack, folder, "munit/gen_01000000.pt")
 
 
+def built(config: ResnetConfig) -> dict[str, Tensor]:
+    return ResnetGenerator(config).state_dict()
+
+
 def crop_of(pack: Pack) -> Any:
     return pack.outputs("FaceCrop", image=picture(1, 40, 40, 3))[1]
 
@@ -271,6 +276,10 @@ CASES: dict[str, tuple[Case, str]] = {
     ),
     "a LoRA": (lambda p, f: saved(p, f, "lora.pt", {"unet.lora_down.weight": torch.zeros(2, 2)}), "it seems to be a LoRA"),
     "something else": (lambda p, f: saved(p, f, "odd.pt", {"thing": torch.zeros(2, 2)}), "its first tensors are thing"),
+    "depth maps for pictures": (
+        lambda p, f: saved(p, f, "depth.pth", built(ResnetConfig(4, 6, inputs=1))),
+        "takes pictures of 1 channels",
+    ),
     "to be had by hand": (
         lambda p, f: p.run("LoadTranslator", translator="munit-summer2winter"),
         "into models/style_atelier as munit/summer2winter.pt",
