@@ -40,7 +40,7 @@ def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None)
         raise wrong_kind(checkpoint, "translator")
     if getattr(checkpoint.config, "inputs", RGB) != RGB:
         raise WeightsError(
-            f"{checkpoint.path.name} takes pictures of {checkpoint.config.inputs} channels, not of red, green and blue: choose another"
+            f"{checkpoint.path.name} takes pictures of {checkpoint.config.inputs} channels, not of three: choose another file"
         )
     title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({name})", known.licence)
     made = known.translator(checkpoint.build(), name, title, licence)

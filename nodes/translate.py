@@ -175,7 +175,7 @@ class Translate(io.ComfyNode):
 
 
 class Groups:
-    """Which pictures and styles go to the device together. One picture in many styles goes in few calls, each of which encodes it once."""
+    """Which pictures and styles go to the device together. One picture in many styles goes in few calls, encoded once in each."""
 
     def __init__(self, pictures: int, count: int, together: int) -> None:
         self.count = count
