@@ -20,7 +20,7 @@ from .style_code import StyleCode
 Direction = Literal["A to B", "B to A"]
 Sizing = Literal["automatic", "picture", "network"]
 StrengthSpace = Literal["pixels", "features"]
-Evaluation = Literal["as published", "deterministic"]
+Evaluation = Literal["as published", "no dropout", "deterministic"]
 Need = Literal["nothing", "labels", "style code", "reference"]
 Canvas = Any  # Whole or Tiled: what a network's layers are carried out on; maps are Tensors or Planes
 
@@ -53,7 +53,7 @@ class TranslateOptions:
     strength: 0 to 1; in "pixels" a blend of picture and result, in "features" the network's change of the features is scaled, or
     its style taken from the picture's own towards the code.
     evaluation: "as published" is what pix2pix's test script does, dropout and the picture's own statistics included;
-    "deterministic" uses no dropout and the statistics of training.
+    "no dropout" only the statistics; "deterministic" neither, but the statistics of training.
     align_corners: how AnimeGAN enlarges; its authors have it both ways. seed: for dropout and for codes drawn by chance.
     half: convolutions in half precision, statistics in float32; ignored by networks that are not tileable.
     tile: side of the tiles in pixels, 0 for the whole picture at once. together: pictures at once.

@@ -85,11 +85,11 @@ class Translate(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "evaluation",
-                    options=["as published", "deterministic"],
+                    options=["as published", "no dropout", "deterministic"],
                     default="as published",
                     advanced=True,
                     tooltip="pix2pix only: as published keeps dropout and each picture's own statistics live as in the authors' "
-                    "test; deterministic uses no dropout and the statistics of training.",
+                    "test; no dropout takes the chance out; deterministic also uses the statistics of training.",
                 ),
                 io.Boolean.Input(
                     "align_corners",

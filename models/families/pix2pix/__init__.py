@@ -71,9 +71,9 @@ class Pix2Pix(Translator):
         return picture
 
     def decode(self, canvas: Canvas, content: Any, code: Tensor | None, options: TranslateOptions) -> Painted:
-        live = options.evaluation == "as published"
-        dice = torch.Generator().manual_seed(options.seed) if live else None
-        return Painted(canvas.close(self.network.paint(canvas, content, live, dice)))
+        dice = torch.Generator().manual_seed(options.seed) if options.evaluation == "as published" else None
+        own = options.evaluation != "deterministic"
+        return Painted(canvas.close(self.network.paint(canvas, content, own, dice)))
 
 
 ARCHITECTURES = (
