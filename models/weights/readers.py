@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .containers import check_tensors, pick, split_networks
 from .errors import CheckpointError
+from .official_pickle import read_official
 from .screening import Form, screen
 from .tf_bundle import data_files, index_of, read_bundle
 
@@ -47,7 +48,10 @@ def read_checkpoint(path: Path) -> Raw:
     if bundle is not None:
         return _sound(bundle, Raw(read_bundle(bundle)), sum(file.stat().st_size for file in data_files(bundle)))
     form = screen(path)
-    raw = _read_safetensors(path) if form is Form.SAFETENSORS else _read_torch(path, form)
+    if form is Form.PICKLE:
+        raw = _read_official(path)
+    else:
+        raw = _read_safetensors(path) if form is Form.SAFETENSORS else _read_torch(path, form)
     return _sound(path, raw, path.stat().st_size)
 
 
@@ -78,6 +82,11 @@ def _read_safetensors(path: Path) -> Raw:
     starts = tuple(name + SEPARATOR for name in networks)
     direct = {key: tensor for key, tensor in flat.items() if not key.startswith(starts)}
     return Raw(pick(direct, networks), networks, published)
+
+
+def _read_official(path: Path) -> Raw:
+    networks, metadata = read_official(path, path.read_bytes())
+    return Raw(pick({}, networks), networks, metadata)
 
 
 def _part(flat: dict[str, Tensor], name: str) -> dict[str, Tensor]:

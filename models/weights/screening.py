@@ -38,6 +38,7 @@ class Form(enum.Enum):
     SAFETENSORS = "safetensors"
     ZIP = "zip"
     LEGACY = "legacy"
+    PICKLE = "pickle"
 
 
 def screen(path: Path) -> Form:
@@ -69,9 +70,7 @@ def _screen(path: Path, file: BinaryIO, size: int) -> Form:
         _check_header(path, file, int.from_bytes(start[:8], "little"), size)
         return Form.SAFETENSORS
     if start[:1] == b"\x80":
-        raise CheckpointError(
-            f"{path} is a bare pickle, not a PyTorch checkpoint, and pickles may hold code; choose a file saved by PyTorch."
-        )
+        return Form.PICKLE
     raise CheckpointError(f"{path} is neither safetensors nor a PyTorch checkpoint; choose a file of weights.")
 
 
@@ -96,7 +95,7 @@ def _check_zip(path: Path, size: int) -> None:
             members = archive.infolist()
             _check_members(path, members, size)
             with archive.open(next(member for member in members if _inner_name(member) == "data.pkl")) as index:
-                _check_index(path, BytesIO(index.read()), size)
+                check_index(path, BytesIO(index.read()), size)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, EOFError) as error:
         raise CheckpointError(f"{path} is cut short or damaged ({error}); download it again.") from error
 
@@ -125,10 +124,10 @@ def _check_legacy(path: Path, file: BinaryIO, size: int) -> None:
     file.seek(0)
     # Magic number, protocol, system, the object itself, the list of storages: the data comes after these.
     for _ in range(PICKLES_BEFORE_TENSORS):
-        _check_index(path, file, size)
+        check_index(path, file, size)
 
 
-def _check_index(path: Path, file: BinaryIO, size: int) -> None:
+def check_index(path: Path, file: BinaryIO, size: int) -> None:
     """Read one pickle's instructions without following them: what it would make, and how long its storages claim to be."""
     number = 0
     words: list[str] = []
