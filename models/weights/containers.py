@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,8 @@ def _collect(content: Mapping[Any, Any], name: str, networks: dict[str, State], 
         if not isinstance(key, str):
             continue
         dotted = f"{name}.{key}" if name else key
+        if isinstance(value, Namespace):
+            value = vars(value)
         if isinstance(value, Mapping) and depth < DEEPEST:
             _collect(value, dotted, networks, metadata, depth + 1)
         elif isinstance(value, (str, int, float, bool)):

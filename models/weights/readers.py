@@ -5,6 +5,8 @@ weights_only.
 from __future__ import annotations
 
 import json
+from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,14 +98,21 @@ def _part(flat: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 def _read_torch(path: Path, form: Form) -> Raw:
     try:
-        # Mapping also bounds every storage by the file, whatever length its index claims.
-        content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=form is Form.ZIP)
+        with _settings_allowed():
+            # Mapping also bounds every storage by the file, whatever length its index claims.
+            content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=form is Form.ZIP)
     except Exception as error:
         raise CheckpointError(
             f"{path} is damaged or holds more than plain tensors ({_first_line(error)}); choose another file."
         ) from error
     direct, networks, metadata = split_networks(path, content)
     return Raw(pick(direct, networks), networks, metadata)
+
+
+def _settings_allowed() -> AbstractContextManager[None]:
+    """Within it torch.load takes argparse.Namespace, a bare holder of values, in which training scripts keep their settings."""
+    allow = getattr(torch.serialization, "safe_globals", None)  # since torch 2.5
+    return nullcontext() if allow is None else allow([Namespace])
 
 
 def _first_line(error: BaseException) -> str:

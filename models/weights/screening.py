@@ -29,6 +29,7 @@ HARMLESS_MODULES = (
     "numpy._core.multiarray",
     "_codecs",
 )
+SETTINGS = ("argparse", "Namespace")
 PLAIN_TENSORS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter", "_rebuild_parameter_with_state")
 
 
@@ -149,7 +150,7 @@ def check_index(path: Path, file: BinaryIO, size: int) -> None:
 
 
 def _check_wanted(path: Path, module: str = "", name: str = "") -> None:
-    if module in HARMLESS_MODULES or (module == "torch._utils" and name in PLAIN_TENSORS):
+    if module in HARMLESS_MODULES or (module, name) == SETTINGS or (module == "torch._utils" and name in PLAIN_TENSORS):
         return
     raise CheckpointError(
         f"{path} holds more than plain tensors ({module}.{name}) and is refused, for no code from a checkpoint is ever run; "

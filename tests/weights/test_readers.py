@@ -9,6 +9,7 @@ import pickle
 import struct
 import tarfile
 import zipfile
+from argparse import ArgumentParser, Namespace
 from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
@@ -75,6 +76,19 @@ def test_several_networks_without_a_usual_name(tmp_path):
         raw = read_checkpoint(file)
         assert list(raw.networks) == ["genA", "genB"]
         assert list(raw.tensors) == ["genA.w", "genB.w"]
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_settings_of_a_training_script_beside_the_network(tmp_path, zipped):
+    path = tmp_path / "550000.pt"
+    settings = Namespace(size=256, r1=10.0, name="ffhq", nested=Namespace(depth=2), thing=None)
+    torch.save({"g_ema": STATE, "args": settings}, path, _use_new_zipfile_serialization=zipped)
+    raw = read_checkpoint(path)
+    assert same(raw.tensors, STATE)
+    assert raw.metadata == {"args.size": "256", "args.r1": "10.0", "args.name": "ffhq", "args.nested.depth": "2"}
+    torch.save({"g_ema": STATE, "args": ArgumentParser}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match="more than plain tensors"):
+        read_checkpoint(path)
 
 
 def test_views_ties_and_kinds_of_numbers_survive_conversion(tmp_path):
