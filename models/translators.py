@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from .families import cyclegan
 from .families.stargan2 import StarGAN2Config
 from .library import Locate, catalogue_names, entry_of, own, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
@@ -12,18 +13,21 @@ from .translator import Translator
 from .weights.catalogue import Entry, FileSpec, load_catalogue
 from .weights.errors import WeightsError
 
+NIGHT = "Night painting (built-in)"
 RGB = 3
 LANDMARKS = "landmarks"
 NETWORKS = ("networks", "generator")
 
 
 def translator_choices(files: Iterable[str]) -> list[str]:
-    """Catalogued translators, the recommended ones first, then the person's files."""
-    return [*catalogue_names("translator"), *own(files)]
+    """The built-in translator, catalogued ones, the recommended first, then the person's files."""
+    return [NIGHT, *catalogue_names("translator"), *own(files)]
 
 
 def load_translator(choice: str, locate: Locate) -> Translator:
     """The translator behind a name. Raises WeightsError when its file is missing, damaged or something else."""
+    if choice == NIGHT:
+        return cyclegan.CycleGAN(open_checkpoint(cyclegan.BUILT_IN).build(), NIGHT, NIGHT, "MIT")
     entry = entry_of(choice)
     if entry is None:
         return as_translator(with_landmarks(open_checkpoint(locate.file(choice)), landmarks_spec(), locate), choice)

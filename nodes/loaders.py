@@ -9,7 +9,7 @@ from . import _host
 from ._sockets import DecoderSocket, EncoderSocket, StylizerSocket, TranslatorSocket
 
 BUILT_IN = "Pocket (built-in)"
-FIRST_TRANSLATOR = "animegan2-face-paint-v2"
+FIRST_TRANSLATOR = "Night painting (built-in)"
 CHOICE_TOOLTIP = (
     "Built-in ones work at once. The named ones are downloaded the first time they are used. Your own files in "
     "models/style_atelier are listed below them and recognised by what is in them."
@@ -131,9 +131,9 @@ class LoadTranslator(io.ComfyNode):
                     "translator",
                     options=translators.translator_choices(_host.model_files()),
                     default=FIRST_TRANSLATOR,
-                    tooltip="The named ones are downloaded the first time they are used; those that have no public address say "
-                    "where to get them. Your own files in models/style_atelier are listed below them and recognised by what "
-                    "is in them.",
+                    tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
+                    "that have no public address say where to get them. Your own files in models/style_atelier are listed below "
+                    "them and recognised by what is in them.",
                 ),
             ],
             outputs=[

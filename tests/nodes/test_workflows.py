@@ -35,7 +35,7 @@ DOWNLOADED = {
     "selfie_to_anime": {"ugatit-selfie2anime"},
     "stargan2_reference_and_latent": {"stargan2-animal-faces"},
     "munit_one_photo_many_styles": {"munit-summer2winter"},
-    "batch_of_frames": {"cyclegan-style-ukiyoe"},
+    "batch_of_frames": {"Night painting (built-in)"},
     "stargan_face_attributes": {"stargan-celeba-128"},
 }
 CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page adds after a seed

@@ -4,6 +4,8 @@ papers.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
@@ -11,6 +13,8 @@ from .discriminator import PatchConfig, PatchDiscriminator, PixelDiscriminator
 from .network import ResnetConfig, ResnetGenerator
 from .translate import CycleGAN
 
+# trained by this project: docs/training.md
+BUILT_IN = Path(__file__).with_name("night.safetensors")
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
