@@ -24,6 +24,7 @@ MAGIC = 0xDB4775248B80FB57
 LARGEST_INDEX = 64 << 20
 MOST_TENSORS = 100_000
 MOST_DIMENSIONS = 8
+LONGEST_NAME = 2048
 DTYPES = {
     1: torch.float32,
     2: torch.float64,
@@ -58,13 +59,15 @@ def index_of(path: Path) -> Path | None:
     prefix = name.removesuffix(INDEX)
     if prefix == name:
         prefix = re.sub(DATA, "", name.removesuffix(".meta"))
-    index = path.with_name(prefix + INDEX)
     try:
+        if prefix == name and path.is_file():
+            return None  # a file of another kind, which stands for itself
+        index = path.with_name(prefix + INDEX)
         size = index.stat().st_size
         with index.open("rb") as file:
             file.seek(max(size - 8, 0))
             return index if file.read() == struct.pack("<Q", MAGIC) else None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a path without a name, or with a zero byte
         return None
 
 
@@ -85,19 +88,30 @@ def read_bundle(index: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{index} cannot be read: {error.strerror or error}.") from error
     except (ValueError, IndexError, struct.error) as error:
         raise CheckpointError(f"{index} is damaged or cut short ({error}); download it again.") from error
-    if len(entries) > MOST_TENSORS:
-        raise CheckpointError(f"{index} lists {len(entries):,} tensors and is refused; download it again.")
     wanted = {n: e for n, e in entries.items() if not re.search(SLOTS, n) and e.dtype in DTYPES and not e.sliced}
     prefix = index.name.removesuffix(INDEX)
     paths = [index.with_name(f"{prefix}.data-{number:05d}-of-{shards:05d}") for number in range(shards)]
-    return {name: _tensor(index, name, entry, paths) for name, entry in wanted.items()}
+    _check_room(index, wanted, paths)
+    return {name: _tensor(index, name, entry, paths[entry.shard]) for name, entry in wanted.items()}
 
 
-def _tensor(index: Path, name: str, entry: Entry, paths: list[Path]) -> Tensor:
+def _check_room(index: Path, wanted: dict[str, Entry], paths: list[Path]) -> None:
+    """Tensors never share bytes: thousands of them over the same ones would fill the memory from a small file."""
+    sizes = [0] * len(paths)
+    for name, entry in wanted.items():
+        if prod(entry.shape) * DTYPES[entry.dtype].itemsize != entry.size or entry.shard >= len(paths):
+            raise CheckpointError(
+                f"{index} claims {entry.shape} numbers for {name!r} in {entry.size:,} bytes; download it again."
+            )
+        sizes[entry.shard] += entry.size
+    for path, size in zip(paths, sizes, strict=True):
+        # A missing file is told when it is read.
+        if size and path.is_file() and size > path.stat().st_size:
+            raise CheckpointError(f"{path} is cut short or damaged: its tensors need {size:,} bytes; download it again.")
+
+
+def _tensor(index: Path, name: str, entry: Entry, path: Path) -> Tensor:
     dtype = DTYPES[entry.dtype]
-    if prod(entry.shape) * dtype.itemsize != entry.size or entry.shard >= len(paths):
-        raise CheckpointError(f"{index} claims {entry.shape} numbers for {name!r} in {entry.size:,} bytes; download it again.")
-    path = paths[entry.shard]
     try:
         if entry.offset + entry.size > path.stat().st_size:
             raise CheckpointError(f"{path} is cut short: {name!r} should lie beyond its end; download it again.")
@@ -121,8 +135,18 @@ def _rows(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise ValueError("it has no table's end")
     footer = content[-FOOTER:-8]
     at = _varint(footer, _varint(footer, 0)[1])[1]  # the first handle is of a block without tensors
+    end = count = 0
     for _, handle in _block(content, footer[at:]):
-        yield from _block(content, handle)
+        # Tables are written in order; a block named over and over would take forever.
+        offset, after = _varint(handle, 0)
+        if offset < end:
+            raise ValueError("its blocks overlap")
+        end = offset + _varint(handle, after)[0]
+        for row in _block(content, handle):
+            count += 1
+            if count > MOST_TENSORS:
+                raise ValueError(f"it lists more than {MOST_TENSORS:,} tensors")
+            yield row
 
 
 def _block(content: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -146,6 +170,8 @@ def _block(content: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, at = _varint(block, at)
         if shared > len(key) or at + added + length > end:
             raise ValueError("an entry reaches beyond its block")
+        if shared + added > LONGEST_NAME:  # a long name shared by all would fill the memory
+            raise ValueError("a name is too long")
         key = key[:shared] + block[at : at + added]
         at += added + length
         yield key, block[at - length : at]
@@ -223,7 +249,8 @@ def _entry(data: bytes) -> Entry:
         elif field in numbers and isinstance(value, int):
             numbers[field] = value
         sliced = sliced or field == 7
-    if len(sizes) > MOST_DIMENSIONS or any(size < 0 or size >> 40 for size in sizes):
+    # An empty tensor counts too: torch multiplies the other sizes to its strides.
+    if len(sizes) > MOST_DIMENSIONS or prod(max(size, 1) for size in sizes) >> 40:
         raise ValueError(f"a tensor has the shape {sizes}")
     return Entry(numbers[1], tuple(sizes), numbers[3], numbers[4], numbers[5], sliced)
 
