@@ -27,7 +27,9 @@ def translator_choices(files: Iterable[str]) -> list[str]:
 def load_translator(choice: str, locate: Locate) -> Translator:
     """The translator behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == NIGHT:
-        return cyclegan.CycleGAN(open_checkpoint(cyclegan.BUILT_IN).build(), NIGHT, NIGHT, "MIT")
+        network = open_checkpoint(cyclegan.BUILT_IN).build()
+        assert isinstance(network, cyclegan.ResnetGenerator)
+        return cyclegan.CycleGAN(network, NIGHT, NIGHT, "MIT")
     entry = entry_of(choice)
     if entry is None:
         return as_translator(with_landmarks(open_checkpoint(locate.file(choice)), landmarks_spec(), locate), choice)
