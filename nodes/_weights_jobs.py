@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,19 @@ class Choice:
         return None if None in sizes else sum(size or 0 for size in sizes)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
-    """One running or ended download of a choice; sizes in bytes, `total` None when the catalogue does not state it."""
+    """One running or ended download of a choice; sizes in bytes, `total` None when the catalogue does not state it.
+
+    `revision` grows with every change of any job, over restarts too, so that a page which hears of a job by two ways (an
+    answer and the websocket) knows which it heard last.
+    """
 
     name: str
     state: str
     done: int
     total: int | None
+    revision: int
     error: str = ""
 
 
@@ -122,6 +128,7 @@ class Downloads:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._stops: dict[str, threading.Event] = {}
+        self._revisions = itertools.count(int(time.time() * 1000))
 
     def job(self, name: str) -> Job | None:
         """The running or last download of the choice `name`."""
@@ -133,9 +140,10 @@ class Downloads:
             running = self._jobs.get(choice.name)
             if running and running.state == "downloading":
                 return running
-            job, stop = Job(choice.name, "downloading", 0, choice.size), threading.Event()
+            job = Job(choice.name, "downloading", 0, choice.size, next(self._revisions))
+            stop = threading.Event()
             self._jobs[choice.name], self._stops[choice.name] = job, stop
-        work = threading.Thread(target=self._run, args=(job, stop, choice, tuple(folders), tuple(hosts)), daemon=True)
+        work = threading.Thread(target=self._run, args=(stop, choice, tuple(folders), tuple(hosts)), daemon=True)
         work.start()
         return job
 
@@ -147,36 +155,41 @@ class Downloads:
         self._stops[name].set()
         return True
 
-    def _run(self, job: Job, stop: threading.Event, choice: Choice, folders: tuple[Path, ...], hosts: tuple[str, ...]) -> None:
+    def _change(self, name: str, **values: Any) -> None:
+        with self._lock:
+            self._jobs[name] = job = replace(self._jobs[name], revision=next(self._revisions), **values)
+        self._announce(asdict(job))
+
+    def _run(self, stop: threading.Event, choice: Choice, folders: tuple[Path, ...], hosts: tuple[str, ...]) -> None:
+        done = 0
+        end: dict[str, Any] = {"state": "done"}
         try:
             for spec in choice.files:
-                before = job.done
                 path = find_file(spec, folders)
                 if path is None:
-                    path = fetch(spec, folders[0], hosts, settings_from_environment(), self._progress(job, stop))
-                job.done = before + path.stat().st_size
-            job.state = "done"
+                    path = fetch(spec, folders[0], hosts, settings_from_environment(), self._progress(choice.name, done, stop))
+                done += path.stat().st_size
+            end["done"] = done
         except Cancelled:
-            job.state = "cancelled"
+            end = {"state": "cancelled"}
         except (WeightsError, OSError) as error:
-            job.state, job.error = "failed", str(error)
+            end = {"state": "failed", "error": str(error)}
         except Exception as error:
-            job.state, job.error = "failed", f"{type(error).__name__}: {error}"
+            end = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
             raise
         finally:
-            self._announce(asdict(job))
+            self._change(choice.name, **end)
 
-    def _progress(self, job: Job, stop: threading.Event) -> Callable[[int, int | None], None]:
-        before, last = job.done, 0.0
+    def _progress(self, name: str, before: int, stop: threading.Event) -> Callable[[int, int | None], None]:
+        last = 0.0
 
         def report(done: int, total: int | None) -> None:
             nonlocal last
             if stop.is_set():
                 raise Cancelled
-            job.done = before + done
             now = time.monotonic()
             if now - last >= SECONDS_BETWEEN_MESSAGES:
                 last = now
-                self._announce(asdict(job))
+                self._change(name, done=before + done)
 
         return report

@@ -96,6 +96,24 @@ def test_a_refused_download_is_explained(page: Page) -> None:
     assert "Try again" in page.panels()[0]["text"]
 
 
+def test_a_late_answer_does_not_undo_what_came_of_it(page: Page) -> None:
+    """The request's own answer, "downloading", arrives after the websocket has told of the end."""
+
+    def hold_back(route: Any) -> None:
+        answer = route.fetch()
+        page.wait_for_text("downloads are off")
+        route.fulfill(response=answer)
+
+    page.page.route("**/download", hold_back)
+    page.load_api(loader(MISSING))
+    page.wait_for_panel("missing")
+    with page.page.expect_response("**/download"):
+        page.click_panel()
+    page.wait_for_text("downloads are off")
+    page.page.wait_for_timeout(500)
+    assert "Try again" in page.panels()[0]["text"]
+
+
 def test_panel_speaks_chinese(comfy: Comfy, browser: Any, renderer: str) -> None:
     page = Page(comfy, browser, {"Comfy.VueNodes.Enabled": RENDERERS[renderer], "Comfy.Locale": "zh"})
     page.load_api(loader("Pocket (built-in)"))

@@ -74,7 +74,10 @@ def test_a_download_goes_from_missing_to_present(jobs: Any, tmp_path: Path, monk
     assert jobs.choice_status(choice, [tmp_path], None)["state"] == "missing"
     downloads = jobs.Downloads(told)
     downloads.start(choice, [tmp_path], ())
-    assert told.wait() == {"name": "net", "state": "done", "done": 42, "total": 42, "error": ""}
+    ended = told.wait()
+    revisions = [message["revision"] for message in told]
+    assert ended == {"name": "net", "state": "done", "done": 42, "total": 42, "revision": revisions[-1], "error": ""}
+    assert revisions == sorted(set(revisions))
     amounts = [message["done"] for message in told]
     assert amounts == sorted(amounts)
     assert len(amounts) > 3

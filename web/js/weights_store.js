@@ -4,7 +4,8 @@
 import { api } from "../../../scripts/api.js";
 
 /**
- * @typedef {{name: string, state: "downloading" | "done" | "failed" | "cancelled", done: number, total: number | null, error: string}} Job
+ * @typedef {{name: string, state: "downloading" | "done" | "failed" | "cancelled", done: number, total: number | null, revision: number,
+ *   error: string}} Job
  * @typedef {{id: string, commercial: boolean, url: string}} Licence
  * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number}} File
  * @typedef {{name: string, title: string, state: "present" | "partial" | "missing", bytes: number | null, files: File[],
@@ -50,7 +51,10 @@ export function refresh() {
 async function read() {
   try {
     const answer = await api.fetchApi(ROUTE);
-    if (answer.ok) status = await answer.json();
+    if (!answer.ok) return;
+    const known = status;
+    status = /** @type {Status} */ (await answer.json());
+    for (const entry of status.entries) entry.job = newer(entry.job, known?.entries.find((each) => each.name === entry.name)?.job);
   } catch (error) {
     console.warn("Style Atelier: the weights' status could not be read:", error);
   }
@@ -69,13 +73,27 @@ export async function ask(name, action) {
   });
   const { job, error } = await answer.json();
   if (job) take(job);
-  else if (error) take({ name, state: "failed", done: 0, total: null, error });
+  else if (error) take({ name, state: "failed", done: 0, total: null, revision: find(name)?.job?.revision ?? 0, error });
+}
+
+/** @param {string} name */
+function find(name) {
+  return status?.entries.find((each) => each.name === name);
+}
+
+/**
+ * Of two things heard of one download, the later: an answer may arrive after the message of what came of it.
+ * @param {Job | null} heard
+ * @param {Job | null | undefined} known
+ */
+function newer(heard, known) {
+  return known && known.revision > (heard?.revision ?? 0) ? known : heard;
 }
 
 /** @param {Job} job */
 function take(job) {
-  const entry = status?.entries.find((each) => each.name === job.name);
-  if (!entry) return;
+  const entry = find(job.name);
+  if (!entry || newer(job, entry.job) !== job) return;
   entry.job = job;
   if (job.state === "downloading") tellAll();
   else refreshKeeping(job);
@@ -84,7 +102,7 @@ function take(job) {
 /** A refused request is no job of the server's, so its message would be lost by the refresh. @param {Job} job */
 async function refreshKeeping(job) {
   await refresh();
-  const entry = status?.entries.find((each) => each.name === job.name);
+  const entry = find(job.name);
   if (entry && !entry.job) entry.job = job;
   tellAll();
 }
