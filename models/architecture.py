@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from .generator import Generator
 from .translator import Translator
 
 Tensors = Mapping[str, Tensor]
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "discriminator", "landmarks"]
+Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "discriminator", "landmarks"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Architecture:
     rename: (state dict, configuration) -> the network's own parameter names.
     value_range: what the network takes at its public boundary. multiple: sides are padded to a multiple of this.
     licence: of the published weights (SPDX id or words).
-    translator: for a translator, (network, name, title, licence) -> the Translator around it.
+    translator, generator: for these, (network, name, title, licence) -> the Translator or Generator around it.
+    with_settings: (configuration, settings beside the tensors as text) -> configuration, where shapes do not tell all.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Architecture:
     value_range: str = "RGB 0..1"
     multiple: int = 1
     translator: Callable[[Any, str, str, str], Translator] | None = None
+    generator: Callable[[Any, str, str, str], Generator] | None = None
+    with_settings: Callable[[Any, Mapping[str, str]], Any] | None = None
 
 
 def shape(tensors: Tensors, name: str) -> tuple[int, ...]:

@@ -24,6 +24,10 @@ from .families import (
     pocket,
     stargan,
     stargan2,
+    styleformer_gan,
+    stylegan,
+    stylegan2,
+    stylegan3,
     ugatit,
     unit,
     vgg,
@@ -37,6 +41,7 @@ from .weights.readers import read_checkpoint
 FAMILIES = (
     *(vgg, adain, wct, pocket),
     *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
+    *(stylegan, stylegan2, stylegan3, styleformer_gan),
 )
 ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
 
@@ -63,7 +68,7 @@ class Checkpoint:
 
     @property
     def kind(self) -> Kind:
-        """What it is for: encoder, decoder, stylizer, translator, discriminator or landmarks."""
+        """What it is for: encoder, decoder, stylizer, translator, generator, discriminator or landmarks."""
         return architecture(self.architecture).kind
 
     def build(self) -> nn.Module:
@@ -93,4 +98,7 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
             f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of "
             f"{', '.join(sorted({a.title.split(',')[0].split(' (')[0] for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
         )
-    return Checkpoint(path, known.id, known.configure(raw.tensors), raw.tensors, raw.networks)
+    config = known.configure(raw.tensors)
+    if known.with_settings is not None:
+        config = known.with_settings(config, raw.metadata)
+    return Checkpoint(path, known.id, config, raw.tensors, raw.networks)

@@ -51,8 +51,12 @@ def split_networks(path: Path, content: Any) -> tuple[State, dict[str, State], d
 
 def pick(direct: State, networks: Mapping[str, State]) -> State:
     """The state dict among these: see `Raw.tensors`."""
-    if direct:
+    if direct and len(direct) > max((len(network) for network in networks.values()), default=0):
         return _unwrapped(direct)
+    return {**_among(networks), **direct}
+
+
+def _among(networks: Mapping[str, State]) -> State:
     for name in USUAL_NAMES:
         if name in networks:
             return networks[name]
