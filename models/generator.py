@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class Generator(ABC):
     def styled_layers(self) -> list[StyledLayer]:
         """Every layer with a style, in order."""
 
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """Height and width of each stored noise map, in the order in which they are used; none where there are none."""
+        return []
+
     def latents(self, seeds: Iterable[int]) -> Tensor:
         """Z [B, latent] of these seeds, by the authors' convention: numpy's RandomState(seed), one picture each."""
         drawn = [np.random.RandomState(seed).randn(1, self.latent) for seed in seeds]
@@ -111,6 +116,12 @@ class Generator(ABC):
             "middle": range(min(COARSE_TO, self.rows), min(MIDDLE_TO, self.rows)),
             "fine": range(min(MIDDLE_TO, self.rows), self.rows),
         }[group]
+
+    def compiled(self) -> Generator:
+        """The same generator, whose network PyTorch compiles when it first paints."""
+        made = copy.copy(self)
+        made.paint = torch.compile(self.paint)  # type: ignore[method-assign]
+        return made
 
     def preview(self, ws: Tensor, side: int) -> Tensor:
         """Small pictures [B, 3, side, side] in 0..1 or the next size that is cheap; noise as stored."""

@@ -10,11 +10,12 @@ from .architecture import Tensors, shape
 from .mapping import MappingConfig
 
 GENERATORS = ("G_ema", "Gs", "g_ema")  # averaged over the training; beside it lie G, which is not, and D
+ONLY = "G"  # of a file that has no averaged one
 
 
 def generator_of(tensors: Tensors) -> Tensors:
-    """The averaged generator in a file of several networks, or all tensors of a file of one."""
-    for name in GENERATORS:
+    """The averaged generator in a file of several networks, the only one, or all tensors of a file of one."""
+    for name in (*GENERATORS, ONLY):
         part = {key[len(name) + 1 :]: tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
         if part:
             return part
@@ -23,7 +24,7 @@ def generator_of(tensors: Tensors) -> Tensors:
 
 def settings_of(metadata: Mapping[str, str]) -> dict[str, Any]:
     """What the averaged generator was made with, {} where the file does not say."""
-    text = next((metadata[f"{name}.kwargs"] for name in GENERATORS if f"{name}.kwargs" in metadata), "{}")
+    text = next((metadata[f"{name}.kwargs"] for name in (*GENERATORS, ONLY) if f"{name}.kwargs" in metadata), "{}")
     found = json.loads(text)
     return found if isinstance(found, dict) else {}
 

@@ -43,6 +43,7 @@ FAMILIES = (
     *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
     *(stylegan, stylegan2, stylegan3, styleformer_gan),
 )
+LONGEST_REASON = 300
 ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
 
 
@@ -75,12 +76,17 @@ class Checkpoint:
         """The network with the file's weights: float32, gradients off. Raises CheckpointError if they do not fit."""
         known = architecture(self.architecture)
         network = known.build(self.config)
-        weights = {name: t.float() for name, t in known.rename(self.tensors, self.config).items()}
         try:
-            network.load_state_dict(weights)
-        except (RuntimeError, KeyError) as error:
-            raise CheckpointError(f"{self.path.name} looks like {known.title} but its tensors do not fit: {error}") from error
+            network.load_state_dict({name: t.float() for name, t in known.rename(self.tensors, self.config).items()})
+        except (RuntimeError, KeyError, IndexError, ValueError) as error:
+            raise misfit(self.path, known, error) from error
         return no_gradients(network)
+
+
+def misfit(path: Path, known: Architecture, error: Exception) -> CheckpointError:
+    """The error for a file that looks like a known one and is not quite, in a sentence."""
+    what = f"{error} is missing" if isinstance(error, KeyError) else " ".join(str(error).split())[:LONGEST_REASON]
+    return CheckpointError(f"{path.name} looks like {known.title} but its tensors do not fit ({what}): choose another file")
 
 
 def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
@@ -98,7 +104,10 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
             f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of "
             f"{', '.join(sorted({a.title.split(',')[0].split(' (')[0] for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
         )
-    config = known.configure(raw.tensors)
-    if known.with_settings is not None:
-        config = known.with_settings(config, raw.metadata)
+    try:
+        config = known.configure(raw.tensors)
+        if known.with_settings is not None:
+            config = known.with_settings(config, raw.metadata)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise misfit(path, known, error) from error
     return Checkpoint(path, known.id, config, raw.tensors, raw.networks)

@@ -7,11 +7,17 @@ from comfy_api.latest import ComfyExtension, io
 from . import _host
 from ._weights_routes import register_routes
 from .color import KeepColor
+from .directions import Directions, EditW
 from .faces import FaceCrop, PasteFace
 from .features import WCT, AdaIN, BlendFeatures, Decode, Encode
-from .loaders import LoadDecoder, LoadEncoder, LoadStylizer, LoadTranslator
+from .latent_files import LoadW, SaveW
+from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
+from .loaders import LoadDecoder, LoadEncoder, LoadGenerator, LoadStylizer, LoadTranslator
+from .measures import LinearSeparability, PerceptualPathLength
+from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
 from .stylize import Stylize
+from .synthesize import Synthesize
 from .translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
@@ -33,6 +39,20 @@ NODES: list[type[io.ComfyNode]] = [
     InterpolateStyleCodes,
     FaceCrop,
     PasteFace,
+    Synthesize,
+    LoadGenerator,
+    SampleW,
+    TruncateW,
+    MixW,
+    BlendW,
+    WalkW,
+    Directions,
+    EditW,
+    Project,
+    SaveW,
+    LoadW,
+    PerceptualPathLength,
+    LinearSeparability,
 ]
 
 

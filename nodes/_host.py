@@ -26,7 +26,7 @@ from ..models.weights.download import fetch, settings_from_environment
 from ._sockets import Hosted
 
 FOLDER = "style_atelier"
-EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".index"}
+EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".pkl", ".index"}
 GIB = 1024**3
 MIB = 1024**2
 SHARE_OF_FREE_MEMORY = 0.5
@@ -190,6 +190,25 @@ def pieces(
         together, tile = 1, max(SMALLEST_TILE, (tile or max(height, width)) // 2 // 32 * 32)
         mm.soft_empty_cache()
         log.warning("Out of memory: trying again with tiles of %d px.", tile)
+
+
+def pictures_at_once(size: tuple[int, int], batch: int, bytes_per_pixel: float, work: Callable[[int], Result]) -> Result:
+    """`pieces` for networks that make whole pictures of one size: never tiles, fewer at once when memory runs out."""
+    height, width = size
+    limit = automatic_budget(mm.get_torch_device())
+    together = int(min(max(limit // (bytes_per_pixel * height * width), 1), PICTURES_AT_ONCE, batch))
+    while True:
+        show(describe(size, together, 0, bytes_per_pixel))
+        try:
+            return work(together)
+        except Exception as error:
+            raise_unless_out_of_memory(error)
+        if together == 1:
+            raise ValueError(
+                f"There is not enough memory for one picture of {width}x{height} pixels: close what else uses the memory."
+            )
+        together = max(together // 2, 1)
+        mm.soft_empty_cache()
 
 
 def automatic_budget(device: torch.device) -> float:

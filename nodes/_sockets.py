@@ -14,6 +14,9 @@ DecoderSocket = io.Custom("ATELIER_DECODER")
 StylizerSocket = io.Custom("ATELIER_STYLIZER")
 TranslatorSocket = io.Custom("ATELIER_TRANSLATOR")
 StyleCodeSocket = io.Custom("ATELIER_STYLE_CODE")
+GeneratorSocket = io.Custom("ATELIER_GENERATOR")
+WSocket = io.Custom("ATELIER_W")
+DirectionsSocket = io.Custom("ATELIER_DIRECTIONS")
 CropSocket = io.Custom("ATELIER_CROP")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 
@@ -22,7 +25,7 @@ Model = TypeVar("Model")
 
 @dataclass(frozen=True, eq=False)
 class Hosted(Generic[Model]):
-    """A model (Encoder, Decoder, Stylizer or Translator) and the host's patcher around its network.
+    """A model (Encoder, Decoder, Stylizer, Translator or Generator) and the host's patcher around its network.
 
     The host looks for `.patcher` on what its cache holds, to know which networks are in use. files: what the model was
     read from, with the modification time then. origin: the one this is a variant of, kept alive with it.

@@ -1,12 +1,13 @@
-"""Loaders: a choice of the list becomes an encoder, a decoder, a stylizer or a translator."""
+"""Loaders: a choice of the list becomes an encoder, a decoder, a stylizer, a translator or a generator."""
 
 from __future__ import annotations
 
+import torch
 from comfy_api.latest import io
 
-from ..models import library, translators
+from ..models import generators, library, translators
 from . import _host
-from ._sockets import DecoderSocket, EncoderSocket, StylizerSocket, TranslatorSocket
+from ._sockets import DecoderSocket, EncoderSocket, GeneratorSocket, StylizerSocket, TranslatorSocket
 
 BUILT_IN = "Pocket (built-in)"
 FIRST_TRANSLATOR = "Night painting (built-in)"
@@ -132,8 +133,8 @@ class LoadTranslator(io.ComfyNode):
                     options=translators.translator_choices(_host.model_files()),
                     default=FIRST_TRANSLATOR,
                     tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
-                    "that have no public address say where to get them. Your own files in models/style_atelier are listed below "
-                    "them and recognised by what is in them.",
+                    "that have no public address say where to get them. Your own files in models/style_atelier are listed "
+                    "below them and recognised by what is in them.",
                 ),
             ],
             outputs=[
@@ -148,3 +149,59 @@ class LoadTranslator(io.ComfyNode):
     @classmethod
     def execute(cls, translator: str) -> io.NodeOutput:
         return io.NodeOutput(_host.load("translator", translator, translators.load_translator))
+
+
+class LoadGenerator(io.ComfyNode):
+    """A choice -> ATELIER_GENERATOR."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        choices = generators.generator_choices(_host.model_files())
+        return io.Schema(
+            node_id="StyleAtelierLoadGenerator",
+            display_name="Load Generator",
+            category="Style Atelier/loaders",
+            description="Loads a network that makes pictures from points of its latent space: StyleGAN 1, 2, 3 or Styleformer. "
+            "Official .pkl files are read without running anything in them. For Sample W and Synthesize.",
+            search_aliases=[
+                "stylegan",
+                "stylegan2",
+                "stylegan2-ada",
+                "stylegan3",
+                "styleformer",
+                "gan loader",
+                "pkl",
+                "this person",
+            ],
+            inputs=[
+                io.Combo.Input(
+                    "generator",
+                    options=choices,
+                    default=choices[0],
+                    tooltip="The named ones are downloaded the first time they are used; those that have no public address say "
+                    "where to get them. Your own files in models/style_atelier, such as a .pkl of your training, are listed "
+                    "below them and recognised by what is in them.",
+                ),
+                io.Boolean.Input(
+                    "torch_compile",
+                    default=False,
+                    advanced=True,
+                    tooltip="Let PyTorch compile the network: the first picture takes minutes, the next are faster on a graphics "
+                    "card. Needs a compiler that PyTorch can use; off works everywhere.",
+                ),
+            ],
+            outputs=[
+                GeneratorSocket.Output(display_name="generator", tooltip="For Sample W, Synthesize, Project and Directions.")
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, generator: str, torch_compile: bool) -> int:
+        return _host.file_stamp(generator)
+
+    @classmethod
+    def execute(cls, generator: str, torch_compile: bool) -> io.NodeOutput:
+        # Outside of inference mode, so that a projection can follow gradients through the weights.
+        with torch.inference_mode(False), torch.no_grad():
+            hosted = _host.load("generator", generator, generators.load_generator)
+        return io.NodeOutput(hosted.variant(hosted.model.compiled()) if torch_compile else hosted)

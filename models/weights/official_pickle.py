@@ -30,6 +30,7 @@ GLOBALS = frozenset(
         *("collections.OrderedDict", "builtins.set", "__builtin__.set", "_codecs.encode"),
         *("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_parameter", "torch.storage._load_from_bytes"),
         *("numpy.core.multiarray.scalar", "numpy.core.multiarray._reconstruct", "numpy.dtype", "numpy.ndarray"),
+        *("numpy.core.numeric._frombuffer", "numpy._core.numeric._frombuffer"),
         *("numpy._core.multiarray.scalar", "numpy._core.multiarray._reconstruct"),
     )
 )
@@ -182,9 +183,17 @@ def _array(value: Any) -> np.ndarray:
     if _is(value, "scalar"):
         dtype, content = value.args
         return _numbers(content, _dtype(dtype), ())
+    if _is(value, "_frombuffer"):  # protocol 5
+        content, dtype, shape, order = value.args
+        return _laid_out(content, dtype, shape, order == "F")
     if not _is(value, "_reconstruct") or not isinstance(value.state, tuple) or len(value.state) != 5:
         raise ValueError("a variable is no array")
     _, shape, dtype, fortran, content = value.state
+    return _laid_out(content, dtype, shape, bool(fortran))
+
+
+def _laid_out(content: Any, dtype: Any, shape: Any, fortran: bool) -> np.ndarray:
+    """Numbers of a stated shape, in rows."""
     if not isinstance(shape, tuple) or len(shape) > MOST_DIMENSIONS or not all(isinstance(n, int) and n >= 0 for n in shape):
         raise ValueError("a variable has an impossible shape")
     order = shape[::-1] if fortran else shape

@@ -24,6 +24,11 @@ class StyleGAN(Generator):
         """In full precision and size; placement is for StyleGAN3 alone."""
         return self.module.synthesis(ws, noise)
 
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """Two for each resolution."""
+        sides = [FIRST << level for level in range(len(self.module.synthesis.config.widths))]
+        return [(side, side) for side in sides for _ in range(2)]
+
     def styled_layers(self) -> list[StyledLayer]:
         """Every scale and shift; the matrix has both, the scales first."""
         blocks = [b for b in self.module.synthesis.children() if isinstance(b, SynthesisBlock)]

@@ -12,9 +12,10 @@ from ...generator_files import generator_of, mapping_config, settings_of
 from ...weights.errors import CheckpointError
 from .generate import StyleGAN2
 from .network import FIRST, GeneratorConfig, GeneratorNetwork, SynthesisConfig
-from .published import from_rosinality, from_tensorflow, is_published, is_rosinality, is_tensorflow, levels
+from .published import RESAMPLING, from_rosinality, from_tensorflow, is_published, is_rosinality, is_tensorflow, levels
 
 __all__ = ["ARCHITECTURES", "StyleGAN2"]
+FLAT_DEFAULTS = {"conv_clamp": 256, "num_fp16_res": 4}  # of the StyleGAN3 repository, whose settings are not nested
 
 
 def recognise(tensors: Tensors) -> bool:
@@ -45,16 +46,25 @@ def configure(tensors: Tensors) -> GeneratorConfig:
         form=form,
         noisy="synthesis.b4.conv1.noise_strength" in part,
     )
-    return GeneratorConfig(mapping_config(part), synthesis)
+    together = "mapping/LabelConcat/weight" in generator_of(tensors)
+    return GeneratorConfig(mapping_config(part, labels_normalised=not together), synthesis)
 
 
 def with_settings(config: GeneratorConfig, metadata: Mapping[str, str]) -> GeneratorConfig:
     """What only the settings beside the tensors tell: clamping, half precision, the learning rate of the mapping."""
     kwargs = settings_of(metadata)
     synthesis, mapping = kwargs.get("synthesis_kwargs", kwargs), kwargs.get("mapping_kwargs", kwargs)
-    activation = synthesis.get("activation", synthesis.get("nonlinearity", "lrelu"))
-    if activation != "lrelu":
-        raise CheckpointError(f"the generator's layers use {activation}, and only leaky ReLU is known here: choose another file")
+    if "img_resolution" in kwargs and "synthesis_kwargs" not in kwargs:
+        synthesis = FLAT_DEFAULTS | kwargs
+    activations = (
+        synthesis.get("activation", synthesis.get("nonlinearity")),
+        kwargs.get("mapping_kwargs", {}).get("activation", mapping.get("mapping_nonlinearity")),
+    )
+    unknown = next((name for name in activations if name not in (None, "lrelu")), None)
+    if unknown:
+        raise CheckpointError(f"the generator's layers use {unknown}, and only leaky ReLU is known here: choose another file")
+    if tuple(synthesis.get("resample_kernel") or RESAMPLING) != RESAMPLING:
+        raise CheckpointError("the generator resamples with another filter than [1, 3, 3, 1]: choose another file")
     half = int(synthesis.get("num_fp16_res") or 0)
     clamp = synthesis.get("conv_clamp")
     own = replace(

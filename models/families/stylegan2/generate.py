@@ -24,6 +24,11 @@ class StyleGAN2(Generator):
         """placement is for StyleGAN3 alone."""
         return self.module.synthesis(ws, noise, half, side)
 
+    def noise_shapes(self) -> list[tuple[int, int]]:
+        """One for 4 x 4, two for every other resolution."""
+        count = len(self.module.synthesis.config.widths) if self.noisy else 0
+        return [(side, side) for side in (FIRST << level for level in range(count)) for _ in range(1 if side == FIRST else 2)]
+
     def styled_layers(self) -> list[StyledLayer]:
         """Convolutions and the ToRGBs beside them."""
         found, row = [], 0

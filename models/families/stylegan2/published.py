@@ -32,21 +32,28 @@ def is_published(tensors: Tensors) -> bool:
     return {"mapping.fc0.weight", "synthesis.b4.const", "synthesis.b4.conv1.weight"} <= tensors.keys()
 
 
-def from_tensorflow(tensors: Tensors, kernel: tuple[float, ...] = RESAMPLING) -> dict[str, Tensor]:
-    """kernel: of the resampling filter, which the variables do not hold."""
+def from_tensorflow(tensors: Tensors) -> dict[str, Tensor]:
+    """From the variables, which do not hold the resampling filter."""
     found: dict[str, Tensor] = {"mapping.w_avg": tensors["dlatent_avg"]}
-    fir = resampling_filter(kernel)
     for name, tensor in tensors.items():
         parts = name.split("/")
         if parts[0] == "mapping":
-            layer = "embed" if parts[1] == "LabelEmbed" else f"fc{parts[1].removeprefix('Dense')}"
-            found[f"mapping.{layer}.{parts[2]}"] = tensor.t() if parts[2] == "weight" else tensor
-        elif parts[0] == "synthesis" and len(parts) > 2:
+            found |= _mapping_layer(parts[1], parts[2], tensor)
+        elif parts[0] == "synthesis" and len(parts) > 2 and (not parts[1].startswith("ToRGB_lod") or parts[1] == "ToRGB_lod0"):
+            # The other ToRGBs outside the blocks are left from a network that grew; they paint nothing.
             found |= _layer(parts[1:], tensor, largest(tensors))
     for name, tensor in tensors.items():
         if name.startswith("synthesis/noise") and name[15:].isdecimal():
             found[f"synthesis.{noise_layer(int(name[15:]))}.noise_const"] = tensor[0, 0]
-    return with_filters(found, fir)
+    return with_filters(found, resampling_filter(RESAMPLING))
+
+
+def _mapping_layer(layer: str, what: str, tensor: Tensor) -> dict[str, Tensor]:
+    if layer == "LabelConcat":  # without a bias, and without the gain of a layer
+        embedding = {"weight": tensor.t() * tensor.shape[0] ** 0.5, "bias": tensor.new_zeros(tensor.shape[1])}
+        return {f"mapping.embed.{name}": value for name, value in embedding.items()}
+    name = "embed" if layer == "LabelEmbed" else f"fc{layer.removeprefix('Dense')}"
+    return {f"mapping.{name}.{what}": tensor.t() if what == "weight" else tensor}
 
 
 def _layer(parts: list[str], tensor: Tensor, largest_side: int) -> dict[str, Tensor]:
