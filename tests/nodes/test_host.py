@@ -106,8 +106,8 @@ def test_the_folder_is_registered_once_beside_the_persons_own(host: Any) -> None
         assert folders[0] == "/elsewhere"
         assert len(folders) == 2
         assert ".safetensors" in extensions
-            assert ".pkl" in extensions  # the official generators, which are read as data
-            assert not {".py", ".pyc", ".zip"} & extensions
+        assert ".pkl" in extensions  # the official generators, which are read as data
+        assert not {".py", ".pyc", ".zip"} & extensions
     finally:
         paths["style_atelier"] = before
 
