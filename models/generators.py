@@ -23,6 +23,12 @@ def load_generator(choice: str, locate: Locate) -> Generator:
     return as_generator(open_checkpoint(locate.fetch(entry.files[0])), entry.name, entry)
 
 
+def present(choice: str, locate: Locate) -> bool:
+    """Whether the choice's file is there, so that loading it downloads nothing."""
+    entry = entry_of(choice)
+    return entry is None or locate.find(entry.files[0]) is not None
+
+
 def as_generator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) -> Generator:
     """A Generator from a recognised file; title and licence from the catalogue where it has the file."""
     known = architecture(checkpoint.architecture)

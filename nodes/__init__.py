@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import _host
+from ._explorer_routes import register_explorer
 from ._weights_routes import register_routes
 from .color import KeepColor
 from .directions import Directions, EditW
@@ -63,6 +64,7 @@ class StyleAtelier(ComfyExtension):
         """Tell the host about the model folder and the page's routes."""
         _host.register_folder()
         register_routes()
+        register_explorer()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node class, in the order of the documentation."""

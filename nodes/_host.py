@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -38,6 +39,8 @@ SECONDS_BETWEEN_REPORTS = 0.2
 STEPS = 1000  # of the bar, for each part of the work
 
 log = logging.getLogger("style_atelier")
+# Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
+_glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
 Result = TypeVar("Result")
 _loaded: WeakValueDictionary[tuple[str, ...], Hosted] = WeakValueDictionary()
 
@@ -123,16 +126,29 @@ def patcher_for(module: nn.Module) -> Any:
 
 @contextmanager
 def on_device(hosted: Hosted, memory: float) -> Iterator[torch.device]:
-    """The network on its device with `memory` bytes free beside it; every layer looks for the person's interrupt."""
+    """The network on its device with `memory` bytes free beside it; every layer looks for the person's interrupt.
+
+    For a look at the page's wish, every layer asks whether it is still wanted instead.
+    """
     mm.load_models_gpu([hosted.patcher], memory_required=memory, force_full_load=True)
     hosted.model.module.to(hosted.patcher.load_device)  # where the host saves graphics memory it leaves plain layers behind
     leaves = [m for m in hosted.model.module.modules() if next(m.children(), None) is None]
-    hooks = [leaf.register_forward_pre_hook(stop_if_asked) for leaf in leaves]
+    hooks = [leaf.register_forward_pre_hook(_glance.get() or stop_if_asked) for leaf in leaves]
     try:
         yield hosted.patcher.load_device
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextmanager
+def glancing(wanted: Callable[..., None]) -> Iterator[None]:
+    """For a look outside of a run: nothing is shown on nodes, and `wanted` raises at a layer when the result is not any more."""
+    token = _glance.set(wanted)
+    try:
+        yield
+    finally:
+        _glance.reset(token)
 
 
 def stop_if_asked(*_: object) -> None:
@@ -245,6 +261,8 @@ def raise_unless_out_of_memory(error: Exception) -> None:
 
 def show(text: str) -> None:
     """Write a line on the node that runs (and in the log); without a server, only in the log."""
+    if _glance.get():
+        return
     log.info(text)
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     if server is not None and server.last_node_id is not None:
@@ -263,6 +281,9 @@ class Watch:
         """The progress callback of one part: moves the bar, shows a preview now and then, raises on interrupt."""
 
         def report(done: int, total: int, preview: Tensor | None = None) -> None:
+            wanted = _glance.get()
+            if wanted:
+                return wanted()
             mm.throw_exception_if_processing_interrupted()
             finished = index == self.parts - 1 and done == total
             due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_REPORTS
@@ -288,6 +309,9 @@ def fetch_progress(what: str) -> Callable[[int, int | None], None]:
 
     def report(done: int, total: int | None) -> None:
         nonlocal last_time, last_amount
+        wanted = _glance.get()
+        if wanted:
+            return wanted()
         mm.throw_exception_if_processing_interrupted()
         if total:
             bar.update_absolute(done, total)

@@ -25,6 +25,8 @@ COPIED = {
     "cyclegan-resnet": "cyclegan/resnet_9blocks.old.pth",
     "munit": "munit/gen_01000000.pt",
     "stargan": "stargan/200000-G.ckpt",
+    "stylegan2": "stylegan/v3sg2_skip32_loud.pkl",
+    "stylegan3": "stylegan/sg3_r16_layers6.pkl",
 }
 
 

@@ -1,0 +1,155 @@
+"""Small pictures of points of W while the page's explorer is moved, outside of a run.
+
+The page sends the part of its graph that leads to a node, as it would queue it. Only the pack's own nodes for W are carried out,
+with values that their schemas allow; nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from PIL import Image
+
+from ..models.generators import present
+from ..models.latents import Latents, check_fits
+from . import _host
+from ._sockets import Hosted
+from .directions import Directions, EditW
+from .latent_files import LoadW
+from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
+from .loaders import LoadGenerator
+
+NODES: dict[str, type[io.ComfyNode]] = {
+    f"StyleAtelier{node.__name__}": node
+    for node in (LoadGenerator, SampleW, TruncateW, MixW, BlendW, WalkW, Directions, EditW, LoadW)
+}
+GENERATOR = "StyleAtelierLoadGenerator"
+SIDES = range(32, 513)
+MOST_NODES = 200
+KEPT = 64
+QUALITY = 88
+
+Graph = Mapping[str, Mapping[str, Any]]
+
+
+class ExplorerError(ValueError):
+    """Why there is no picture, in a sentence for the page."""
+
+
+class Explorer:
+    """Carries out graphs of W; results are kept by what made them."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Any] = OrderedDict()
+
+    def picture(self, graph: Graph, node: str, side: int, wanted: Callable[..., None]) -> bytes:
+        """The first point that `node` gives, painted at about `side` pixels, as JPEG. Raises ExplorerError."""
+        if not isinstance(graph, Mapping) or len(graph) > MOST_NODES or node not in graph or side not in SIDES:
+            raise ExplorerError("The explorer was asked for something that is no graph of W.")
+        with torch.inference_mode(), _host.glancing(wanted):
+            hosted = self._value(graph, [self._generator(graph, node), 0], ())
+            latents = self._value(graph, [node, 0], ())
+            if not isinstance(hosted, Hosted) or not isinstance(latents, Latents):
+                raise ExplorerError("The explorer shows only nodes that give points of W.")
+            check_fits(latents, hosted.model)
+            with _host.on_device(hosted, hosted.model.bytes_per_picture) as device:
+                made = hosted.model.preview(latents.values[:1].to(device), side)
+        return as_jpeg(made)
+
+    def _generator(self, graph: Graph, node: str) -> str:
+        """The nearest Load Generator that leads to the node."""
+        waiting, seen = [node], set()
+        while waiting:
+            here = waiting.pop(0)
+            if here in seen or here not in graph:
+                continue
+            seen.add(here)
+            if graph[here].get("class_type") == GENERATOR:
+                return here
+            waiting += [link[0] for link in graph[here].get("inputs", {}).values() if is_link(link)]
+        raise ExplorerError("There is no Load Generator before this node: connect one for a preview.")
+
+    def _value(self, graph: Graph, link: Any, path: tuple[str, ...]) -> Any:
+        """What comes over a link."""
+        name, slot = str(link[0]), link[1]
+        if name in path or name not in graph or not isinstance(slot, int):
+            raise ExplorerError("The graph before this node is not complete: connect its inputs for a preview.")
+        kind, given = graph[name].get("class_type"), graph[name].get("inputs", {})
+        node = NODES.get(str(kind))
+        if node is None:
+            raise ExplorerError(f"There is no live preview of what comes out of {kind}: queue the workflow instead.")
+        inputs: dict[str, Any] = {}
+        for key, value in given.items():
+            arrived = self._value(graph, value, (*path, name)) if is_link(value) else value
+            outer, _, inner = key.partition(".")
+            if inner:
+                inputs.setdefault(outer, {})[inner] = arrived
+            else:
+                inputs[key] = arrived
+        check_inputs(node, inputs)
+        if kind == GENERATOR and not present(inputs["generator"], _host.Locator()):
+            raise ExplorerError("The generator is not downloaded yet: download it on Load Generator, or queue the workflow.")
+        signature = self._signature(graph, name)
+        if signature not in self._kept:
+            self._kept[signature] = node.execute(**inputs).result
+            while len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(signature)
+        made = self._kept[signature]
+        if not 0 <= slot < len(made):
+            raise ExplorerError("The graph before this node is not complete: connect its inputs for a preview.")
+        return made[slot]
+
+    def _signature(self, graph: Graph, name: str) -> str:
+        """All that decides what a node gives, changes of its files included."""
+        node = graph[name]
+        kind, given = node["class_type"], node.get("inputs", {})
+        values = {key: self._signature(graph, str(v[0])) + f":{v[1]}" if is_link(v) else v for key, v in given.items()}
+        stamp = NODES[kind].fingerprint_inputs(**given) if kind in (GENERATOR, "StyleAtelierLoadW") else 0
+        return json.dumps([kind, values, stamp], sort_keys=True)
+
+
+def is_link(value: Any) -> bool:
+    """Whether an input of the API's format comes from another node."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int))
+
+
+def check_inputs(node: type[io.ComfyNode], inputs: dict[str, Any]) -> None:
+    """Raise ExplorerError for inputs that the node's schema does not allow."""
+    known = {item.id: item for item in node.GET_SCHEMA().inputs}
+    wrong = [key for key in inputs if key not in known] + [
+        key for key, item in known.items() if key not in inputs and not getattr(item, "optional", False)
+    ]
+    for key, value in inputs.items():
+        item = known.get(key)
+        low, high, options = (getattr(item, name, None) for name in ("min", "max", "options"))
+        if isinstance(item, (io.Int.Input, io.Float.Input)):
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            fits = number and (low is None or value >= low) and (high is None or value <= high)
+            fits = fits and (isinstance(value, int) or isinstance(item, io.Float.Input))
+        elif isinstance(item, io.Combo.Input):
+            fits = isinstance(value, str) and (not options or value in options)
+        elif isinstance(item, io.String.Input):
+            fits = isinstance(value, str)
+        else:
+            fits = not isinstance(item, io.Boolean.Input) or isinstance(value, bool)
+        if not fits:
+            wrong.append(key)
+    if wrong:
+        raise ExplorerError(
+            f"{', '.join(wrong)} of {node.GET_SCHEMA().display_name} is not set as it can be: look at its widgets."
+        )
+
+
+def as_jpeg(pictures: torch.Tensor) -> bytes:
+    """The first of [B, 3 or 1, H, W] in 0..1."""
+    pixels = pictures[0].mul(255).byte().expand(3, -1, -1) if pictures.shape[1] == 1 else pictures[0, :3].mul(255).byte()
+    out = BytesIO()
+    Image.fromarray(pixels.movedim(0, -1).contiguous().cpu().numpy()).save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
