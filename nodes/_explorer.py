@@ -142,9 +142,7 @@ def check_inputs(node: type[io.ComfyNode], inputs: dict[str, Any]) -> None:
         if not fits:
             wrong.append(key)
     if wrong:
-        raise ExplorerError(
-            f"{', '.join(wrong)} of {node.GET_SCHEMA().display_name} is not set as it can be: look at its widgets."
-        )
+        raise ExplorerError(f"{', '.join(wrong)} of {node.GET_SCHEMA().display_name} is not set as it can be: look there.")
 
 
 def as_jpeg(pictures: torch.Tensor) -> bytes:

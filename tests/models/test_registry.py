@@ -16,6 +16,7 @@ from style_atelier.models.families import adain, pocket, vgg, wct
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.registry import ARCHITECTURES, architecture, open_checkpoint, recognise
 from style_atelier.models.weights.errors import WeightsError
+from style_atelier.tests.models import generator_files
 from style_atelier.tests.models.translator_files import CONFIGS, small
 
 WIDTHS = {1: 6, 2: 8, 3: 10, 4: 12, 5: 14}
@@ -43,6 +44,8 @@ def example(known: Architecture) -> dict[str, Tensor]:
     identity = known.id
     if identity in CONFIGS:
         return small(identity)
+    if identity in generator_files.CONFIGS:
+        return generator_files.small(identity)
     if identity == "pocket":
         return Pocket(PocketConfig((4, 6, 8, 10), 5)).state_dict()
     if identity == "vgg19-normalised":
@@ -76,8 +79,8 @@ def test_recognised_by_one_and_builds(known: Architecture) -> None:
         assert dict(config.widths)["conv1_1"] == WIDTHS[1]
     elif isinstance(config, InverseVGGConfig):
         assert config.widths[-1] == ("conv1_1", WIDTHS[1], 3)
-    elif known.id in CONFIGS:
-        assert config == CONFIGS[known.id]
+    elif known.id in (configs := CONFIGS | generator_files.CONFIGS):
+        assert config == configs[known.id]
     else:
         assert config == PocketConfig((4, 6, 8, 10), 5)
 

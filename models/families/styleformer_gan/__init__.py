@@ -12,7 +12,7 @@ from ...generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleformerGAN
 from .network import FIRST, GeneratorConfig, GeneratorNetwork
 
-__all__ = ["ARCHITECTURES", "StyleformerGAN"]
+__all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleformerGAN"]
 
 
 def recognise(tensors: Tensors) -> bool:

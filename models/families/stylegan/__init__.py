@@ -13,7 +13,7 @@ from ...mapping import MappingConfig
 from .generate import StyleGAN
 from .network import FIRST, FUSED_FROM, GeneratorConfig, GeneratorNetwork
 
-__all__ = ["ARCHITECTURES", "StyleGAN"]
+__all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleGAN"]
 
 
 def recognise(tensors: Tensors) -> bool:

@@ -14,7 +14,7 @@ from .generate import StyleGAN2
 from .network import FIRST, GeneratorConfig, GeneratorNetwork, SynthesisConfig
 from .published import RESAMPLING, from_rosinality, from_tensorflow, is_published, is_rosinality, is_tensorflow, levels
 
-__all__ = ["ARCHITECTURES", "StyleGAN2"]
+__all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleGAN2", "SynthesisConfig"]
 FLAT_DEFAULTS = {"conv_clamp": 256, "num_fp16_res": 4}  # of the StyleGAN3 repository, whose settings are not nested
 
 

@@ -130,10 +130,10 @@ class ToRGB(nn.Module):
         self.gain, self.clamp = 1 / sqrt(inputs), config.clamp
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """x [B, I, H, W], w [B, style] -> float32 [B, 3, H, W]."""
+        """x [B, I, H, W], w [B, style] -> [B, 3, H, W] in full precision."""
         style = self.affine(w) * self.gain
         y = modulated_conv2d(x, self.weight.to(x.dtype), style.to(x.dtype), bias=self.bias.to(x.dtype))
-        return (y if self.clamp is None else clamped(y, self.clamp)).float()
+        return (y if self.clamp is None else clamped(y, self.clamp)).to(self.weight.dtype)
 
 
 class Skip(nn.Module):
@@ -183,7 +183,7 @@ class SynthesisBlock(nn.Module):
         """(features, picture so far) -> the same at this resolution; ws [B, 3, style], of which the first block uses two."""
         if x is None:
             x = self.const[None]
-        x = x.to(torch.float16 if half and self.half else torch.float32, memory_format=torch.channels_last)
+        x = x.to(torch.float16 if half and self.half else self.conv1.weight.dtype, memory_format=torch.channels_last)
         if self.first:
             x, row = self.conv1(x, ws[:, 0], noise), 1
         elif self.form == "resnet":

@@ -12,7 +12,7 @@ from ...generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleGAN3
 from .network import GeneratorConfig, GeneratorNetwork, SignalConfig, SynthesisConfig
 
-__all__ = ["ARCHITECTURES", "StyleGAN3"]
+__all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleGAN3", "SynthesisConfig"]
 
 SIGNAL = {
     "critical": "num_critical",
