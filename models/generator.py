@@ -17,7 +17,8 @@ from .mapping import MappingNetwork
 from .noise import Noise
 
 Group = Literal["coarse", "middle", "fine"]
-COARSE_TO, MIDDLE_TO = 4, 8  # of the 18 layers of 1024 px, Karras et al. 2018, section 3.1
+COARSE_TO, MIDDLE_TO, ALL_ROWS = 4, 8, 18  # of 1024 px, Karras et al. 2018, section 3.1
+FEWEST_ROWS = 12  # of 128 px
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,13 @@ class Generator(ABC):
         return F.one_hot(torch.full((count,), number), self.label).float()
 
     def rows_of(self, group: Group) -> range:
-        """Rows of W of the coarse, middle or fine styles: in StyleGAN 4 x 4 to 8 x 8, 16 x 16 to 32 x 32, and above."""
-        return {
-            "coarse": range(min(COARSE_TO, self.rows)),
-            "middle": range(min(COARSE_TO, self.rows), min(MIDDLE_TO, self.rows)),
-            "fine": range(min(MIDDLE_TO, self.rows), self.rows),
-        }[group]
+        """Rows of W of the coarse, middle or fine styles: in StyleGAN 4 x 4 to 8 x 8, 16 x 16 to 32 x 32, and above.
+
+        Generators of small pictures have the same parts of their rows.
+        """
+        scale = 1 if self.rows >= FEWEST_ROWS else self.rows / ALL_ROWS
+        first, second = round(COARSE_TO * scale), round(MIDDLE_TO * scale)
+        return {"coarse": range(first), "middle": range(first, second), "fine": range(second, self.rows)}[group]
 
     def compiled(self) -> Generator:
         """The same generator, whose network PyTorch compiles when it first paints."""

@@ -110,7 +110,7 @@ def project(
             for m in maps:
                 m.sub_(m.mean()).mul_(m.square().mean().rsqrt())
         at.w, at.maps = w.detach(), [m.detach() for m in maps]
-        at.distances.append(float(distance))
+        at.distances.append(float(distance.detach()))
         progress(at.step, settings.steps, glance(made.detach()) if at.step % PREVIEW_EVERY == 0 else None)
     return at
 

@@ -7,7 +7,7 @@ from math import cos, radians, sin
 import torch
 from torch import Tensor
 
-from ...generator import Generator, Group, Placement, StyledLayer
+from ...generator import ALL_ROWS, COARSE_TO, MIDDLE_TO, Generator, Group, Placement, StyledLayer
 from ...noise import Noise
 from .network import GeneratorNetwork, SynthesisLayer
 
@@ -41,7 +41,7 @@ class StyleGAN3(Generator):
 
     def rows_of(self, group: Group) -> range:
         """The same parts of the layers as in a generator of 18 rows."""
-        first, second = round(self.rows * 4 / 18), round(self.rows * 8 / 18)
+        first, second = round(self.rows * COARSE_TO / ALL_ROWS), round(self.rows * MIDDLE_TO / ALL_ROWS)
         return {"coarse": range(first), "middle": range(first, second), "fine": range(second, self.rows)}[group]
 
 
