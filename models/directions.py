@@ -109,7 +109,7 @@ def edit(latents: Latents, directions: Directions, moves: Sequence[tuple[int, fl
         )
     values, said = latents.values.clone(), []
     for index, amount in moves:
-        if not 0 <= index < len(directions):
+        if amount and not 0 <= index < len(directions):
             raise ValueError(f"direction is {index} and there are 0 to {len(directions) - 1}: choose one of those")
         if amount:
             values[:, rows] += directions.values[index] * (directions.spread[index] * amount)

@@ -78,10 +78,9 @@ def test_smoothing_keeps_brightness() -> None:
     close(smooth(torch.ones(1, 3, 9, 9), FIR, 1.0)[..., 1:-1, 1:-1], torch.ones(1, 3, 6, 6), 1e-6)
 
 
-def by_zeros(
-    x: Tensor, bias: Tensor, up_filter: Any, down_filter: Any, how: Resampling, gain: float, slope: float, clamp: Any
-) -> Tensor:
+def by_zeros(x: Tensor, bias: Tensor, up_filter: Any, down_filter: Any, how: Resampling, *rest: Any) -> Tensor:
     """The definition: zeros between the samples, padding, a full filter, the nonlinearity, a full filter, every n-th kept."""
+    gain, slope, clamp = rest
     batch, channels, height, width = x.shape
     y = x.double() + bias.double()[:, None, None]
     spread = y.new_zeros(batch, channels, height * how.up, width * how.up)
@@ -107,25 +106,25 @@ def line(taps: int, seed: int) -> Tensor:
 
 @pytest.mark.parametrize("radial", [False, True])
 @pytest.mark.parametrize(
-    ("side", "up", "down", "up_taps", "down_taps", "before", "after"),
+    ("side", "factors", "taps", "padding"),
     [
-        (11, 2, 2, 12, 12, 9, 8),
-        (38, 2, 2, 12, 12, 0, 1),
-        (20, 4, 2, 24, 12, 19, 16),
-        (20, 4, 2, 24, 12, -7, -12),
-        (25, 2, 2, 12, 12, -3, 5),
-        (9, 4, 4, 24, 24, 20, 21),
-        (17, 1, 1, 6, 6, 5, 5),
-        (33, 2, 1, 8, 6, 4, 4),
+        (11, (2, 2), (12, 12), (9, 8)),
+        (38, (2, 2), (12, 12), (0, 1)),
+        (20, (4, 2), (24, 12), (19, 16)),
+        (20, (4, 2), (24, 12), (-7, -12)),
+        (25, (2, 2), (12, 12), (-3, 5)),
+        (9, (4, 4), (24, 24), (20, 21)),
+        (17, (1, 1), (6, 6), (5, 5)),
+        (33, (2, 1), (8, 6), (4, 4)),
     ],
 )
 def test_filtered_lrelu(
-    side: int, up: int, down: int, up_taps: int, down_taps: int, before: int, after: int, radial: bool
+    side: int, factors: tuple[int, int], taps: tuple[int, int], padding: tuple[int, int], radial: bool
 ) -> None:
     """In the cache, step by step, and by the definition."""
-    how = Resampling(up, down, before, after)
-    up_filter, kernel = line(up_taps, 1), line(down_taps, 2)
-    down_filter = torch.outer(kernel, kernel) + 0.01 * drawn(down_taps, down_taps) if radial else kernel
+    how = Resampling(*factors, *padding)
+    up_filter, kernel = line(taps[0], 1), line(taps[1], 2)
+    down_filter = torch.outer(kernel, kernel) + 0.01 * drawn(taps[1], taps[1]) if radial else kernel
     for channels in (1, 19):
         x, bias = drawn(2, channels, side, side), drawn(channels)
         for slope, gain, clamp in ((0.2, 2**0.5, 0.8), (1.0, 1.0, None)):

@@ -48,7 +48,7 @@ def test_seeds(text: str, seeds: list[int]) -> None:
 
 @pytest.mark.parametrize("text", ["", " , ", "a", "3-1", "-4", "1-5000", "4294967296", "1.5", "1-2-3", "1-9999999999"])
 def test_wrong_seeds(text: str) -> None:
-    with pytest.raises(ValueError, match="^seeds "):
+    with pytest.raises(ValueError, match=r"^seeds "):
         parse_seeds(text)
 
 
@@ -69,7 +69,7 @@ def test_rows(text: str, rows: list[int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "0-10", "rough", "-1", "3-1"])
 def test_wrong_rows(text: str) -> None:
-    with pytest.raises(ValueError, match="^layers "):
+    with pytest.raises(ValueError, match=r"^layers "):
         parse_rows(text, points(1))
 
 
@@ -156,6 +156,7 @@ def test_sampling_is_the_authors() -> None:
     close(moved.values, here + 0.25 * (right - here) - 0.5 * (up - here))
     mixed = sample(made, Sampling((5,), mix_seed=6, mix_layers="fine")).values
     close(mixed[:, :4], here[:, :4])
+    close(mixed[:, 4:], right[:, 4:])
     close(sample(made, Sampling((5,), mix_seed=6, mix_layers="2-3")).values[:, 2:4], right[:, 2:4])
     with pytest.raises(ValueError, match="truncation_cutoff is 99"):
         sample(made, Sampling((5,), cutoff=99))

@@ -10,6 +10,7 @@ const LOADERS = {
   StyleAtelierLoadDecoder: "decoder",
   StyleAtelierLoadStylizer: "stylizer",
   StyleAtelierLoadTranslator: "translator",
+  StyleAtelierLoadGenerator: "generator",
 };
 
 app.registerExtension({
