@@ -13,20 +13,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from style_atelier.models.families import stylegan2, stylegan3
+from style_atelier.models.latents import Latents
+from style_atelier.models.mapping import MappingConfig
 from style_atelier.models.registry import architecture
 from style_atelier.models.weights.catalogue import load_catalogue
+from style_atelier.tests.models.generator_files import filled
 from style_atelier.tests.models.translator_files import CONFIGS, fill, small
 from style_atelier.tests.weights.bundle_writer import write_bundle
 
 from .comfy import ROOT
 
 GOLDEN = ROOT / "tests" / "golden"
+MAPPING = MappingConfig(32, 0, 32, 0, (32, 32))
+WIDE, NARROW = 16, 8  # channels
+GENERATORS: dict[str, Any] = {  # of 256 px
+    "stylegan2": stylegan2.GeneratorConfig(MAPPING, stylegan2.SynthesisConfig(32, (WIDE,) * 5 + (NARROW,) * 2)),
+    "stylegan3": stylegan3.GeneratorConfig(
+        MAPPING, stylegan3.SynthesisConfig(32, 256, (WIDE,) * 9 + (NARROW,) * 6 + (3,), kernel=3, radial=False)
+    ),
+}
 COPIED = {
     "cyclegan-resnet": "cyclegan/resnet_9blocks.old.pth",
     "munit": "munit/gen_01000000.pt",
     "stargan": "stargan/200000-G.ckpt",
-    "stylegan2": "stylegan/v3sg2_skip32_loud.pkl",
-    "stylegan3": "stylegan/sg3_r16_layers6.pkl",
 }
 
 
@@ -41,9 +51,18 @@ def place(name: str, folder: Path) -> bool:
         write_bundle(path.with_suffix(""), {key: tensor.numpy() for key, tensor in small("ugatit-tensorflow").items()})
     elif entry.architecture == "stargan2":
         torch.save(_animals(), path)
+    elif entry.architecture in GENERATORS:
+        torch.save({"g_ema": filled(architecture(entry.architecture).build(GENERATORS[entry.architecture]).state_dict())}, path)
     else:
         return False
     return True
+
+
+def points() -> Latents:
+    """Points of W of the golden StyleGAN2."""
+    rows, style = GENERATORS["stylegan2"].synthesis.rows, MAPPING.style
+    drawn = torch.randn((1, 1, style), generator=torch.Generator().manual_seed(0))
+    return Latents(drawn.repeat(1, rows, 1), torch.zeros(style), "stylegan2-ada-metfaces", (4, 8), "by chance")
 
 
 def _animals() -> dict[str, dict[str, Tensor]]:

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from style_atelier.install import SAMPLES
+from style_atelier.models.latent_file import write_latents
 from style_atelier.models.weights.catalogue import load_catalogue
 
 from . import golden_weights
@@ -44,6 +45,17 @@ def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
                 shutil.copy(sample, path)
             elif not path.exists():
                 paint(path)
+
+
+def place_points(comfy: Comfy, workflow: dict[str, Any]) -> None:
+    """Put points of W of the golden generator where Load W looks, for every file that the workflow loads."""
+    for node in workflow["nodes"]:
+        if node["type"] == "StyleAtelierLoadW":
+            folder = comfy.base / "output" / "style_atelier_w"
+            made = golden_weights.points()
+            path = folder / node["widgets_values"][0]
+            if not path.exists():
+                write_latents(made, folder / path.name.rsplit("_", 1)[0])
 
 
 def paint(path: Path) -> None:

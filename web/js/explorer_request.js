@@ -5,7 +5,10 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { say } from "./explorer_words.js";
 
-/** @typedef {Record<string, {class_type: string, inputs: Record<string, any>}>} Prompt @typedef {{prompt: Prompt, node: string}} Wish */
+/**
+ * @typedef {Record<string, {class_type: string, inputs: Record<string, any>}>} Prompt in the API's format
+ * @typedef {{prompt: Prompt, node: string}} Wish
+ */
 
 const ROUTE = "/style_atelier/explore";
 const RUN_ENDINGS = ["execution_success", "execution_error", "execution_interrupted", "status", "reconnected"];
@@ -38,7 +41,10 @@ export async function wishFor(node) {
   return { prompt, node: id };
 }
 
-/** A copy of the wish with other values in the node's own inputs; wired ones stay. @param {Wish} wish @param {Record<string, any>} values */
+/**
+ * A copy of the wish with other values in the node's own inputs; wired ones stay.
+ * @param {Wish} wish @param {Record<string, any>} values
+ */
 export function withValues({ prompt, node }, values) {
   const inputs = { ...prompt[node].inputs };
   for (const [name, value] of Object.entries(values)) if (!isLink(inputs[name])) inputs[name] = value;
@@ -89,7 +95,10 @@ function isLink(value) {
   return Array.isArray(value) && value.length === 2;
 }
 
-/** The node's name in the prompt: in a subgraph it has those of the nodes around it before its own. @param {Prompt} output @param {any} node */
+/**
+ * The node's name in the prompt: in a subgraph it has those of the nodes around it before its own.
+ * @param {Prompt} output @param {any} node
+ */
 function idIn(output, node) {
   const own = String(node.id);
   const inside = node.graph && node.graph !== (app.rootGraph ?? app.graph);

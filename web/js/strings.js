@@ -1,5 +1,5 @@
 // @ts-check
-// The pack's own words in the page's language: the `styleAtelier` section of locales/<language>/main.json.
+// The pack's own words in the page's language, of locales/<language>/main.json, and what else its panels share.
 
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
@@ -16,20 +16,22 @@ export const ready = api
   })
   .catch((/** @type {unknown} */ error) => console.warn("Style Atelier: no translations:", error));
 
-/** @param {string} language @param {string} key @returns {string | undefined} */
-function lookUp(language, key) {
-  return languages[language]?.styleAtelier?.[key];
+/** @param {string} language @param {string} section @param {string} key @returns {string | undefined} */
+function lookUp(language, section, key) {
+  return languages[language]?.[section]?.[key];
 }
 
 /**
  * The text of `key` in the page's language, else in English; `{word}` is replaced by `values.word`.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
+ * @param {string} [section] of main.json
  * @returns {string}
  */
-export function text(key, values = {}) {
+export function text(key, values = {}, section = "styleAtelier") {
   const language = String(app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
-  const words = lookUp(language, key) ?? lookUp(language.split("-")[0], key) ?? lookUp("en", key) ?? key;
+  const found = [language, language.split("-")[0], "en"].map((each) => lookUp(each, section, key));
+  const words = found.find((each) => each !== undefined) ?? key;
   return words.replace(/\{(\w+)\}/g, (whole, word) => String(values[word] ?? whole));
 }
 
@@ -46,4 +48,13 @@ export function size(bytes) {
     power += 1;
   }
   return `${power && bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} ${units[power]}`;
+}
+
+/** Have the page use one of the pack's style sheets. @param {URL} address */
+export function addStyleSheet({ href }) {
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = href;
+  document.head.append(link);
 }

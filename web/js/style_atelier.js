@@ -1,7 +1,9 @@
 // @ts-check
-// The page's side of Style Atelier: a weights panel on the pack's own loader nodes.
+// The page's side of Style Atelier: a weights panel on the pack's own loader nodes, the explorer on nodes that pick points of W.
 
 import { app } from "../../../scripts/app.js";
+import { LAYOUTS } from "./explorer_layout.js";
+import { addExplorer } from "./explorer_panel.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
 /** The combo that each loader node chooses its weights with. */
@@ -11,6 +13,7 @@ const LOADERS = {
   StyleAtelierLoadStylizer: "stylizer",
   StyleAtelierLoadTranslator: "translator",
   StyleAtelierLoadGenerator: "generator",
+  StyleAtelierLoadGenerator: "generator",
 };
 
 app.registerExtension({
@@ -19,5 +22,13 @@ app.registerExtension({
   nodeCreated(node) {
     const input = LOADERS[/** @type {keyof LOADERS} */ (node.comfyClass)];
     if (input) addWeightsPanel(node, input);
+  },
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Explorer",
+  /** @param {any} node */
+  nodeCreated(node) {
+    if (node.comfyClass in LAYOUTS) addExplorer(node);
   },
 });

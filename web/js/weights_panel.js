@@ -2,13 +2,12 @@
 // The panel under a loader's combo: is the chosen file here, how big is it, what may be done with it, and a download button.
 
 import { describe } from "./weights_state.js";
-import { ready } from "./strings.js";
+import { addStyleSheet, ready } from "./strings.js";
 import { ask, current, watch } from "./weights_store.js";
 
 const WIDTH = 290;
 const HEIGHT = 76;
 const HEIGHT_WITH_ERROR = 118;
-const STYLE_SHEET = new URL("./weights_panel.css", import.meta.url).href;
 
 /**
  * Add the panel to one of our loader nodes.
@@ -18,7 +17,7 @@ const STYLE_SHEET = new URL("./weights_panel.css", import.meta.url).href;
 export function addWeightsPanel(node, input) {
   const combo = node.widgets?.find((/** @type {any} */ widget) => widget.name === input);
   if (!combo) return;
-  addStyleSheet();
+  addStyleSheet(new URL("./weights_panel.css", import.meta.url));
   const panel = new Panel(() => String(combo.value));
   const height = () => (panel.view?.error ? HEIGHT_WITH_ERROR : HEIGHT);
   const widget = node.addDOMWidget("weights", "STYLE_ATELIER_WEIGHTS", panel.element, {
@@ -55,14 +54,6 @@ export function addWeightsPanel(node, input) {
     removed?.apply(this, args);
   };
   ready.then(() => panel.draw());
-}
-
-function addStyleSheet() {
-  if (document.querySelector(`link[href="${STYLE_SHEET}"]`)) return;
-  const link = document.createElement("link");
-  link.rel = "stylesheet";
-  link.href = STYLE_SHEET;
-  document.head.append(link);
 }
 
 class Panel {
