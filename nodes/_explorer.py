@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from io import BytesIO
 from typing import Any
 
@@ -35,7 +36,10 @@ MOST_NODES = 200
 KEPT = 64
 QUALITY = 88
 
+INCOMPLETE = "The graph before this node is not complete: connect its inputs for a preview."
+
 Graph = Mapping[str, Mapping[str, Any]]
+Made = tuple[str, tuple[Any, ...]]
 
 
 class ExplorerError(ValueError):
@@ -50,11 +54,12 @@ class Explorer:
 
     def picture(self, graph: Graph, node: str, side: int, wanted: Callable[..., None]) -> bytes:
         """The first point that `node` gives, painted at about `side` pixels, as JPEG. Raises ExplorerError."""
-        if not isinstance(graph, Mapping) or len(graph) > MOST_NODES or node not in graph or side not in SIDES:
+        if not is_graph(graph) or node not in graph or side not in SIDES:
             raise ExplorerError("The explorer was asked for something that is no graph of W.")
         with torch.inference_mode(), _host.glancing(wanted):
-            hosted = self._value(graph, [self._generator(graph, node), 0], ())
-            latents = self._value(graph, [node, 0], ())
+            done: dict[str, Made] = {}
+            hosted = self._made(graph, generator_before(graph, node), (), done)[1][0]
+            latents = self._made(graph, node, (), done)[1][0]
             if not isinstance(hosted, Hosted) or not isinstance(latents, Latents):
                 raise ExplorerError("The explorer shows only nodes that give points of W.")
             check_fits(latents, hosted.model)
@@ -62,62 +67,79 @@ class Explorer:
                 made = hosted.model.preview(latents.values[:1].to(device), side)
         return as_jpeg(made)
 
-    def _generator(self, graph: Graph, node: str) -> str:
-        """The nearest Load Generator that leads to the node."""
-        waiting, seen = [node], set()
-        while waiting:
-            here = waiting.pop(0)
-            if here in seen or here not in graph:
-                continue
-            seen.add(here)
-            if graph[here].get("class_type") == GENERATOR:
-                return here
-            waiting += [link[0] for link in graph[here].get("inputs", {}).values() if is_link(link)]
-        raise ExplorerError("There is no Load Generator before this node: connect one for a preview.")
-
-    def _value(self, graph: Graph, link: Any, path: tuple[str, ...]) -> Any:
-        """What comes over a link."""
-        name, slot = str(link[0]), link[1]
-        if name in path or name not in graph or not isinstance(slot, int):
-            raise ExplorerError("The graph before this node is not complete: connect its inputs for a preview.")
-        kind, given = graph[name].get("class_type"), graph[name].get("inputs", {})
-        node = NODES.get(str(kind))
+    def _made(self, graph: Graph, name: str, path: tuple[str, ...], done: dict[str, Made]) -> Made:
+        """What a node gives, and a signature of all that decides it. path: the nodes that wait for it; done: those of this graph
+        that were looked at already, as one may be reached over many ways.
+        """
+        if name in done:
+            return done[name]
+        if name in path or name not in graph:
+            raise ExplorerError(INCOMPLETE)
+        kind, given = graph[name]["class_type"], graph[name]["inputs"]
+        node = NODES.get(kind)
         if node is None:
             raise ExplorerError(f"There is no live preview of what comes out of {kind}: queue the workflow instead.")
         inputs: dict[str, Any] = {}
+        signed: dict[str, Any] = {}
         for key, value in given.items():
-            arrived = self._value(graph, value, (*path, name)) if is_link(value) else value
+            arrived = signed[key] = value
+            if is_link(value):
+                signature, results = self._made(graph, str(value[0]), (*path, name), done)
+                if not 0 <= value[1] < len(results):
+                    raise ExplorerError(INCOMPLETE)
+                arrived, signed[key] = results[value[1]], f"{signature}:{value[1]}"
             outer, _, inner = key.partition(".")
             if inner:
                 inputs.setdefault(outer, {})[inner] = arrived
             else:
                 inputs[key] = arrived
         check_inputs(node, inputs)
-        if kind == GENERATOR and not present(inputs["generator"], _host.Locator()):
-            raise ExplorerError("The generator is not downloaded yet: download it on Load Generator, or queue the workflow.")
-        signature = self._signature(graph, name)
+        stamp = node.fingerprint_inputs(**inputs) if node in (LoadGenerator, LoadW) else 0
+        signature = sha256(json.dumps([kind, signed, stamp], sort_keys=True).encode()).hexdigest()
+        done[name] = signature, self._kept_or_executed(signature, node, inputs)
+        return done[name]
+
+    def _kept_or_executed(self, signature: str, node: type[io.ComfyNode], inputs: dict[str, Any]) -> tuple[Any, ...]:
+        if node is LoadGenerator:
+            if not present(inputs["generator"], _host.Locator()):
+                raise ExplorerError("The generator is not downloaded yet: download it on Load Generator, or queue the workflow.")
+            inputs = inputs | {"torch_compile": False}  # for a glance, minutes of compiling are too long
         if signature not in self._kept:
             self._kept[signature] = node.execute(**inputs).result
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(signature)
-        made = self._kept[signature]
-        if not 0 <= slot < len(made):
-            raise ExplorerError("The graph before this node is not complete: connect its inputs for a preview.")
-        return made[slot]
+        return self._kept[signature]
 
-    def _signature(self, graph: Graph, name: str) -> str:
-        """All that decides what a node gives, changes of its files included."""
-        node = graph[name]
-        kind, given = node["class_type"], node.get("inputs", {})
-        values = {key: self._signature(graph, str(v[0])) + f":{v[1]}" if is_link(v) else v for key, v in given.items()}
-        stamp = NODES[kind].fingerprint_inputs(**given) if kind in (GENERATOR, "StyleAtelierLoadW") else 0
-        return json.dumps([kind, values, stamp], sort_keys=True)
+
+def is_graph(graph: Any) -> bool:
+    """Whether this has the form of the API's format, and is small enough."""
+    return (
+        isinstance(graph, Mapping)
+        and len(graph) <= MOST_NODES
+        and all(isinstance(node, Mapping) for node in graph.values())
+        and all(isinstance(node.get("class_type"), str) for node in graph.values())
+        and all(isinstance(node.get("inputs"), Mapping) for node in graph.values())
+    )
+
+
+def generator_before(graph: Graph, node: str) -> str:
+    """The nearest Load Generator that leads to the node. Raises ExplorerError."""
+    waiting, seen = [node], set()
+    while waiting:
+        here = waiting.pop(0)
+        if here in seen or here not in graph:
+            continue
+        seen.add(here)
+        if graph[here]["class_type"] == GENERATOR:
+            return here
+        waiting += [str(link[0]) for link in graph[here]["inputs"].values() if is_link(link)]
+    raise ExplorerError("There is no Load Generator before this node: connect one for a preview.")
 
 
 def is_link(value: Any) -> bool:
     """Whether an input of the API's format comes from another node."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int))
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int)) and isinstance(value[1], int)
 
 
 def check_inputs(node: type[io.ComfyNode], inputs: dict[str, Any]) -> None:

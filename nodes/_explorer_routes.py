@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 ROUTE = "/style_atelier/explore"
 LONGEST_REQUEST = 1 << 20
 MOST_PANELS = 256
+log = logging.getLogger("style_atelier")
 
 
 class Overtaken(BaseException):
@@ -38,9 +40,10 @@ class ExplorerRoutes:
         try:
             wish = await request.json()
             graph, node, panel, side = wish["prompt"], str(wish["node"]), str(wish["panel"])[:100], int(wish["side"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
             return _refused("The explorer's request has not the form that it should have.", 400)
         self._count += 1
+        self._newest.pop(panel, None)  # so that the oldest wishes come first
         mine = self._newest[panel] = self._count
         if len(self._newest) > MOST_PANELS:
             self._newest.pop(next(iter(self._newest)))
@@ -60,6 +63,9 @@ class ExplorerRoutes:
                 return _refused("A newer picture was asked for.", 409)
             except (ExplorerError, WeightsError, ValueError) as error:
                 return _refused(str(error), 400)
+            except Exception as error:
+                log.exception("A preview failed")
+                return _refused(f"The preview failed: {error}", 400)
         from aiohttp import web
 
         return web.Response(body=made, content_type="image/jpeg", headers={"Cache-Control": "no-store"})

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from comfy_api.latest import io
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..models import library
 from ..models.generator import Generator, in_range
@@ -120,7 +120,7 @@ class Project(io.ComfyNode):
                     state = _unfinished.get(key) or begin(model, settings, label)
                     _unfinished.clear()
                     _unfinished[key] = state
-                    with plain_weights(model):
+                    with plain_weights(model.module, judge.model.module):
                         project(model, target, embed, settings, state, watch.part(i))
                     _unfinished.clear()
                     values.append(state.values(model.rows))
@@ -153,17 +153,22 @@ def identity(target: Tensor, model: Generator, judge: str, settings: ProjectionS
 class plain_weights:
     """Weights that the host moved in inference mode, as plain tensors, for as long as gradients pass them."""
 
-    def __init__(self, model: Generator) -> None:
-        tensors = [*model.module.parameters(), *model.module.buffers()]
-        self.changed = [(t, t.data) for t in tensors if t.is_inference()]
+    def __init__(self, *modules: nn.Module) -> None:
+        self.modules = modules
+        self.before: list[tuple[dict[str, Any], str, Tensor]] = []
 
     def __enter__(self) -> None:
-        for tensor, data in self.changed:
-            tensor.data = data.clone()
+        for part in (part for module in self.modules for part in module.modules()):
+            for held in (part._parameters, part._buffers):
+                for name, tensor in held.items():
+                    if tensor is not None and tensor.is_inference():
+                        self.before.append((held, name, tensor))
+                        plain = tensor.detach().clone()
+                        held[name] = nn.Parameter(plain, requires_grad=False) if held is part._parameters else plain
 
     def __exit__(self, *_: Any) -> None:
-        for tensor, data in self.changed:
-            tensor.data = data
+        for held, name, tensor in self.before:
+            held[name] = tensor
 
 
 def painted(model: Generator, ws: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
