@@ -107,14 +107,6 @@ def test_panels_do_not_overtake_each_other(comfy: Comfy) -> None:
     assert answers == [200] * 6
 
 
-def test_a_panel_is_remembered_while_many_others_come_and_go(comfy: Comfy) -> None:
-    def ask(number: int) -> int:
-        return explore(comfy, panel="old" if number == 300 else f"new-{number}")[0]
-
-    assert explore(comfy, panel="old")[0] == 200
-    assert all(ask(number) == 200 for number in range(301))
-
-
 @pytest.mark.parametrize(
     ("prompt", "node", "words"),
     [

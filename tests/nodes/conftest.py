@@ -27,11 +27,11 @@ class Pack:
         self.nodes: dict[str, Any] = {node.GET_SCHEMA().node_id: node for node in nodes}
         self.schemas = {name: node.GET_SCHEMA() for name, node in self.nodes.items()}
 
-    def run(self, name: str, **inputs: object) -> Any:
+    def run(self, name: str, /, **inputs: object) -> Any:
         """The first output of the node StyleAtelier`name`; inputs that are left out have their defaults."""
         return self.outputs(name, **inputs)[0]
 
-    def outputs(self, name: str, **inputs: object) -> tuple[Any, ...]:
+    def outputs(self, name: str, /, **inputs: object) -> tuple[Any, ...]:
         """All its outputs."""
         schema = self.schemas[f"StyleAtelier{name}"]
         defaults = {i.id: i.default for i in schema.inputs if getattr(i, "default", None) is not None}
