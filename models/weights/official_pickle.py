@@ -64,6 +64,7 @@ class _Reader:
     def __init__(self, size: int) -> None:
         self.size = size
         self.storages: dict[int, Any] = {}
+        self.given: set[int] = set()
         self.modules = 0
 
     def networks(self, tree: Any) -> tuple[dict[str, State], dict[str, str]]:
@@ -126,7 +127,11 @@ class _Reader:
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if prod(size) else offset
         if last >= flat.numel() and prod(size):
             raise ValueError("a tensor reaches beyond its numbers")
-        return flat.as_strided(tuple(size), tuple(stride), offset).clone()
+        made = flat.as_strided(tuple(size), tuple(stride), offset)
+        if made.numel() == flat.numel() and id(storage) not in self.given:  # the usual case: all numbers of one tensor
+            self.given.add(id(storage))
+            return made.contiguous()
+        return made.clone()
 
     def storage(self, value: Any) -> Tensor:
         """The numbers behind a tensor: a PyTorch file within the file, read as data alone."""

@@ -16,7 +16,7 @@ from style_atelier.models.weights.catalogue import CATALOGUE, load_catalogue
 from style_atelier.models.weights.errors import WeightsError
 
 # Nobody has published hashes of these: they are recorded on first use.
-UNHASHED = ("cyclegan-", "pix2pix-", "stargan2-animal-faces")
+UNHASHED = ("cyclegan-", "pix2pix-", "stargan2-animal-faces", "stylegan2-", "stylegan3-")
 
 
 def test_written_back_it_is_the_same_file():
@@ -48,6 +48,17 @@ def test_every_family_of_translators_has_rows():
     known = {"cyclegan-resnet", "pix2pix-unet", "ugatit-tensorflow", "photo2cartoon", "animegan2"}
     assert {entry.architecture for entry in rows} == known | {"stargan", "stargan2", "munit", "funit"}
     assert len([entry for entry in rows if entry.architecture == "cyclegan-resnet"]) == 18
+
+
+def test_generators_have_rows_with_their_licence():
+    rows = [entry for entry in load_catalogue().entries if entry.kind == "generator"]
+    assert {entry.architecture for entry in rows} == {"stylegan", "stylegan2", "stylegan3", "styleformer-gan"}
+    for entry in rows:
+        assert entry.licence.commercial == (entry.architecture == "styleformer-gan"), entry.name
+        assert len(entry.files) == 1
+    hashed = {entry.name for entry in rows if entry.files[0].sha256}
+    assert hashed >= {f"stylegan2-{what}-config-f" for what in ("ffhq", "car", "cat", "church", "horse")}
+    assert all(entry.files[0].size for entry in rows if entry.name.endswith("config-f"))
 
 
 def test_what_has_no_address_says_where_to_get_it_and_where_to_put_it():
