@@ -185,7 +185,7 @@ def compare(case: str, sources: Path, threads: int, runs: int) -> str:
     floor = facts["ours"]["products"] / facts["ours"]["rate"] * batch / middle["ours"]
     grown = " / ".join(f"{facts[side]['grown'] / 2**20:.0f}" for side in sides)
     own = f"{middle['theirs'] / batch:.2f} / {middle['ours'] / batch:.2f}"
-    return f"| {case} | {middle['theirs'] / middle['ours']:.2f} | {own} | {floor:.2f} | {difference} | {grown} |"
+    return f"| {case} | {middle['theirs'] / middle['ours']:.2f} | {own} | {f'{floor:.2f}' if floor else '-'} | {difference} | {grown} |"
 
 
 def main() -> None:
@@ -201,9 +201,15 @@ def main() -> None:
     if given.serve:
         serve(given.serve, given.case, given.sources, given.weights, given.threads)
         return
-    print(
-        "| case | ratio | seconds a picture, theirs / ours | floor / ours | difference, relative | peak memory theirs / ours, MiB |"
-    )
+    columns = [
+        "case",
+        "ratio",
+        "seconds a picture, theirs / ours",
+        "floor / ours",
+        "difference",
+        "peak memory theirs / ours, MiB",
+    ]
+    print(f"| {' | '.join(columns)} |")
     print("|---|---|---|---|---|---|")
     for case in given.cases:
         print(compare(case, given.sources, given.threads, given.runs), flush=True)
