@@ -185,7 +185,8 @@ def compare(case: str, sources: Path, threads: int, runs: int) -> str:
     floor = facts["ours"]["products"] / facts["ours"]["rate"] * batch / middle["ours"]
     grown = " / ".join(f"{facts[side]['grown'] / 2**20:.0f}" for side in sides)
     own = f"{middle['theirs'] / batch:.2f} / {middle['ours'] / batch:.2f}"
-    return f"| {case} | {middle['theirs'] / middle['ours']:.2f} | {own} | {f'{floor:.2f}' if floor else '-'} | {difference} | {grown} |"
+    cells = [case, f"{middle['theirs'] / middle['ours']:.2f}", own, f"{floor:.2f}" if floor else "-", difference, grown]
+    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,25 @@ def test_wide_and_narrow_layers_agree(form: Any) -> None:
     made.module.double()
     plain = made.paint(ws.clone().double().requires_grad_(), Noise()).detach()
     close(fast.clone(), plain.float(), 1e-4)
+
+
+@pytest.mark.parametrize("kind", ["stylegan2", "stylegan3"])
+@torch.inference_mode()
+def test_half_precision_is_near(kind: str) -> None:
+    """Large styles and weights do not overflow, because both are normalised first."""
+    config = CONFIGS[kind]
+    if kind == "stylegan2":
+        config = replace(config, synthesis=replace(config.synthesis, half_from=16, clamp=256.0))
+    made = generator(kind, config)
+    with torch.no_grad():
+        for name, tensor in made.module.named_parameters():
+            if kind == "stylegan2" and name.endswith(("conv0.weight", "conv1.weight", "affine.weight")):
+                tensor.mul_(300)
+    ws = made.map(made.latents([1, 2]))
+    full = made.paint(ws, Noise("none"))
+    half = made.paint(ws, Noise("none"), half=True)
+    assert half.dtype == torch.float32
+    assert 0 < float((half - full).abs().max()) <= 0.02 * float(full.abs().max())
 
 
 @pytest.mark.slow
