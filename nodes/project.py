@@ -159,7 +159,8 @@ class plain_weights:
 
     def __enter__(self) -> None:
         for part in (part for module in self.modules for part in module.modules()):
-            for held in (part._parameters, part._buffers):
+            both: list[dict[str, Any]] = [part._parameters, part._buffers]
+            for held in both:
                 for name, tensor in held.items():
                     if tensor is not None and tensor.is_inference():
                         self.before.append((held, name, tensor))

@@ -46,7 +46,8 @@ export class Grid {
     }
     this.element.append(this.table);
     this.element.hidden = true;
-    for (const input of [this.rows, this.columns, this.layers]) input.addEventListener("change", () => this.fill());
+    this.filled = "";
+    for (const input of [this.rows, this.columns, this.layers]) input.addEventListener("change", () => this.fillAnew());
     this.again.addEventListener("click", () => this.fill());
   }
 
@@ -103,14 +104,20 @@ export class Grid {
     this.size = [0, 0];
   }
 
+  /** A press on a cell ends the writing in a text too: then the cell must not be replaced under the pointer. */
+  fillAnew() {
+    if (this.filled !== JSON.stringify(this.words)) this.fill();
+  }
+
   /** A new table; what is still painted for the old one is given up. */
   async fill() {
     this.close();
     const work = (this.work = new AbortController());
+    this.filled = JSON.stringify(this.words);
     const [rows, columns] = [parseSeeds(this.rows.value), parseSeeds(this.columns.value)];
-    this.complain(rows && columns ? "" : say("noSeeds", { most: MOST }));
-    if (!rows || !columns) return;
-    const cells = this.build(rows, columns);
+    const cells = rows && columns ? this.build(rows, columns) : [];
+    this.complain(cells.length ? "" : say("noSeeds", { most: MOST }));
+    if (!cells.length) return;
     this.table.ariaBusy = "true";
     try {
       const wish = await wishFor(this.node);

@@ -15,7 +15,7 @@ class StyleformerGAN(Generator):
     always_noisy = True
 
     def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
-        self.module, self.mapping = module, module.mapping
+        self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
         self.name, self.title, self.licence = name, title, licence
         config = module.synthesis.config
         self.latent, self.label, self.style = config.mapping.latent, config.mapping.label, config.mapping.style
@@ -24,12 +24,12 @@ class StyleformerGAN(Generator):
 
     def paint(self, ws: Tensor, noise: Noise, placement: Placement | None = None, half: bool = False, side: int = 0) -> Tensor:
         """In full precision; placement is for StyleGAN3 alone."""
-        return self.module.synthesis(ws, noise, side)
+        return self.synthesis(ws, noise, side)
 
     def styled_layers(self) -> list[StyledLayer]:
         """Attentions, and the ToRGB of each resolution."""
         found = []
-        for row, (name, block) in enumerate(self.module.synthesis.named_children()):
+        for row, (name, block) in enumerate(self.synthesis.named_children()):
             assert isinstance(block, Block)
             found.append(StyledLayer(f"{name}.enc", row, block.enc.affine1.weight))
             if block.torgb is not None:

@@ -51,6 +51,12 @@ class GeneratorConfig:
 class Attention(nn.Module):
     """Attention whose weights are modulated and demodulated, with noise, bias and leaky ReLU behind it."""
 
+    q_weight: nn.Parameter
+    k_weight: nn.Parameter
+    v_weight: nn.Parameter
+    w_weight: nn.Parameter
+    u_weight: nn.Parameter
+
     def __init__(self, config: GeneratorConfig, channels: int, outputs: int, positions: int, projected: int) -> None:
         super().__init__()
         self.heads = max(config.least_heads, channels // config.depth)

@@ -13,7 +13,7 @@ class StyleGAN(Generator):
     """The first StyleGAN; W has two rows for each resolution."""
 
     def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
-        self.module, self.mapping = module, module.mapping
+        self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
         self.name, self.title, self.licence = name, title, licence
         config = module.synthesis.config
         self.latent, self.label, self.style = config.mapping.latent, config.mapping.label, config.mapping.style
@@ -22,16 +22,16 @@ class StyleGAN(Generator):
 
     def paint(self, ws: Tensor, noise: Noise, placement: Placement | None = None, half: bool = False, side: int = 0) -> Tensor:
         """In full precision and size; placement is for StyleGAN3 alone."""
-        return self.module.synthesis(ws, noise)
+        return self.synthesis(ws, noise)
 
     def noise_shapes(self) -> list[tuple[int, int]]:
         """Two for each resolution."""
-        sides = [FIRST << level for level in range(len(self.module.synthesis.config.widths))]
+        sides = [FIRST << level for level in range(len(self.synthesis.config.widths))]
         return [(side, side) for side in sides for _ in range(2)]
 
     def styled_layers(self) -> list[StyledLayer]:
         """Every scale and shift; the matrix has both, the scales first."""
-        blocks = [b for b in self.module.synthesis.children() if isinstance(b, SynthesisBlock)]
+        blocks = [b for b in self.synthesis.children() if isinstance(b, SynthesisBlock)]
         names = [f"b{FIRST << i}.{part}" for i in range(len(blocks)) for part in ("epilogue0", "epilogue1")]
         parts = [part for block in blocks for part in (block.epilogue0, block.epilogue1)]
         return [StyledLayer(name, row, part.affine.weight) for row, (name, part) in enumerate(zip(names, parts, strict=True))]

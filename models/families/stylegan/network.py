@@ -79,9 +79,9 @@ class SynthesisBlock(nn.Module):
 
     def forward(self, x: Tensor | None, ws: Tensor, noise: Noise) -> Tensor:
         """x [B, I, H, W], or None for the first; ws [B, 2, style] -> [B, O, 2H, 2W]."""
-        x = self.const[None] if x is None else blurred(self.enlarged(x))
-        x = self.epilogue0(x, ws[:, 0], noise)
-        return self.epilogue1(F.conv2d(x, self.conv1, padding=1), ws[:, 1], noise)
+        begun = self.const[None] if x is None else blurred(self.enlarged(x))
+        y = self.epilogue0(begun, ws[:, 0], noise)
+        return self.epilogue1(F.conv2d(y, self.conv1, padding=1), ws[:, 1], noise)
 
     def enlarged(self, x: Tensor) -> Tensor:
         """To twice the size through the first kernel."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor
 
@@ -63,7 +64,8 @@ def with_settings(config: GeneratorConfig, metadata: Mapping[str, str]) -> Gener
     unknown = next((name for name in activations if name not in (None, "lrelu")), None)
     if unknown:
         raise CheckpointError(f"the generator's layers use {unknown}, and only leaky ReLU is known here: choose another file")
-    if tuple(synthesis.get("resample_kernel") or RESAMPLING) != RESAMPLING:
+    kernel: Any = synthesis.get("resample_kernel") or RESAMPLING
+    if tuple(kernel) != RESAMPLING:
         raise CheckpointError("the generator resamples with another filter than [1, 3, 3, 1]: choose another file")
     half = int(synthesis.get("num_fp16_res") or 0)
     clamp = synthesis.get("conv_clamp")

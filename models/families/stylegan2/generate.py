@@ -13,7 +13,7 @@ class StyleGAN2(Generator):
     """Any StyleGAN2; W has two rows for each resolution, the last of which drives the last ToRGB."""
 
     def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
-        self.module, self.mapping = module, module.mapping
+        self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
         self.name, self.title, self.licence = name, title, licence
         mapping, synthesis = module.mapping.config, module.synthesis.config
         self.latent, self.label, self.style = mapping.latent, mapping.label, mapping.style
@@ -22,17 +22,17 @@ class StyleGAN2(Generator):
 
     def paint(self, ws: Tensor, noise: Noise, placement: Placement | None = None, half: bool = False, side: int = 0) -> Tensor:
         """placement is for StyleGAN3 alone."""
-        return self.module.synthesis(ws, noise, half, side)
+        return self.synthesis(ws, noise, half, side)
 
     def noise_shapes(self) -> list[tuple[int, int]]:
         """One for 4 x 4, two for every other resolution."""
-        count = len(self.module.synthesis.config.widths) if self.noisy else 0
+        count = len(self.synthesis.config.widths) if self.noisy else 0
         return [(side, side) for side in (FIRST << level for level in range(count)) for _ in range(1 if side == FIRST else 2)]
 
     def styled_layers(self) -> list[StyledLayer]:
         """Convolutions and the ToRGBs beside them."""
         found, row = [], 0
-        for name, block in self.module.synthesis.named_children():
+        for name, block in self.synthesis.named_children():
             assert isinstance(block, SynthesisBlock)
             for layer in ("conv0", "conv1", "torgb"):
                 part = getattr(block, layer, None)

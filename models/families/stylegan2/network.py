@@ -165,7 +165,7 @@ class SynthesisBlock(nn.Module):
         self.resample_filter: Tensor
         self.register_buffer("resample_filter", torch.zeros(FILTER, FILTER))
         self.first, self.form = level == 0, config.form
-        self.half = resolution >= config.half_from
+        self.in_half = resolution >= config.half_from
         if self.first:
             self.const = nn.Parameter(torch.empty(outputs, resolution, resolution))
         else:
@@ -181,24 +181,24 @@ class SynthesisBlock(nn.Module):
         self, x: Tensor | None, image: Tensor | None, ws: Tensor, noise: Noise, half: bool
     ) -> tuple[Tensor, Tensor | None]:
         """(features, picture so far) -> the same at this resolution; ws [B, 3, style], of which the first block uses two."""
-        if x is None:
-            x = self.const[None]
-        x = x.to(torch.float16 if half and self.half else self.conv1.weight.dtype, memory_format=torch.channels_last)
+        y = (self.const[None] if x is None else x).to(
+            torch.float16 if half and self.in_half else self.conv1.weight.dtype, memory_format=torch.channels_last
+        )
         if self.first:
-            x, row = self.conv1(x, ws[:, 0], noise), 1
+            y, row = self.conv1(y, ws[:, 0], noise), 1
         elif self.form == "resnet":
-            beside = self.skip(x, sqrt(0.5))
-            x = self.conv0(x, ws[:, 0], noise)
-            x, row = beside + self.conv1(x, ws[:, 1], noise, sqrt(0.5)), 2
+            beside = self.skip(y, sqrt(0.5))
+            y = self.conv0(y, ws[:, 0], noise)
+            y, row = beside + self.conv1(y, ws[:, 1], noise, sqrt(0.5)), 2
         else:
-            x = self.conv0(x, ws[:, 0], noise)
-            x, row = self.conv1(x, ws[:, 1], noise), 2
+            y = self.conv0(y, ws[:, 0], noise)
+            y, row = self.conv1(y, ws[:, 1], noise), 2
         if image is not None:
             image = upsample(image, self.resample_filter)
         if self.torgb is not None:
-            colours = self.torgb(x, ws[:, row])
+            colours = self.torgb(y, ws[:, row])
             image = colours if image is None else colours.add_(image)
-        return x, image
+        return y, image
 
 
 class SynthesisNetwork(nn.Module):

@@ -19,7 +19,7 @@ class StyleGAN3(Generator):
     noisy = False
 
     def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
-        self.module, self.mapping = module, module.mapping
+        self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
         self.name, self.title, self.licence = name, title, licence
         mapping, synthesis = module.mapping.config, module.synthesis.config
         self.latent, self.label, self.style = mapping.latent, mapping.label, mapping.style
@@ -28,11 +28,11 @@ class StyleGAN3(Generator):
 
     def paint(self, ws: Tensor, noise: Noise, placement: Placement | None = None, half: bool = False, side: int = 0) -> Tensor:
         """There is no noise, and the whole picture is made for every `side`."""
-        return self.module.synthesis(ws, None if placement is None else inverse_matrix(placement), half)
+        return self.synthesis(ws, None if placement is None else inverse_matrix(placement), half)
 
     def styled_layers(self) -> list[StyledLayer]:
         """The layers and ToRGB; the input has no style but its placement."""
-        layers = (getattr(self.module.synthesis, name) for name in self.module.synthesis.names)
+        layers = (getattr(self.synthesis, name) for name in self.synthesis.names)
         return [
             StyledLayer(layer.config.name, row, layer.affine.weight)
             for row, layer in enumerate(layers, 1)
