@@ -12,7 +12,7 @@ export const MOST = 6;
 export function parseSeeds(words) {
   const seeds = [];
   for (const part of words.replace(/\s*-\s*/g, "-").split(/[,，\s]+/).filter(Boolean)) {
-    const ends = /^(\d+)(?:-(\d+))?$/.exec(part);
+    const ends = part.match(/^(\d+)(?:-(\d+))?$/);
     if (!ends) return null;
     const first = Number(ends[1]);
     const last = Number(ends[2] ?? ends[1]);
