@@ -25,7 +25,7 @@ MODEL_FOLDER = "style_atelier"
 FAMILY_FOLDERS = (
     *("adain", "wct", "wct16x", "vgg", "own"),
     *("animegan2", "cyclegan", "funit", "munit", "photo2cartoon", "pix2pix", "stargan", "stargan2", "ugatit"),
-    *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
+    *("controlnext", "stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
 )
 SAMPLES = {
     "photo.jpg": "style_atelier_photo.jpg",

@@ -14,6 +14,7 @@ REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 NEVER, BYPASS = 2, 4  # node modes of the editor
 INSIDE, OUTSIDE = -10, -20  # where links of a subgraph begin and end
 SEEDS = {"seed", "noise_seed"}
+BUTTONS = {"IMAGEUPLOAD"}  # whose value the host does not get
 AFTER_GENERATE = {"fixed", "randomize", "increment", "decrement"}
 
 Describe = Callable[[str], "NodeInfo | None"]
@@ -176,11 +177,22 @@ def widget_values(node: Mapping[str, Any], info: NodeInfo | None) -> dict[str, A
     """The values of a node's widgets by the names of their inputs."""
     values = node.get("widgets_values") or []
     if info is None:
-        return {}
+        return saved_values(node, list(values))
     if isinstance(values, dict):
         known = {name for name in values if any(name == i.id or name.startswith(i.id + ".") for i in info.inputs)}
         return {name: values[name] for name in values if name in known}
     return read_widgets(info.inputs, list(values), "")
+
+
+def saved_values(node: Mapping[str, Any], values: list[Any]) -> dict[str, Any]:
+    """The same for a node that is not installed here: newer pages write their widgets' names into the file."""
+    named: dict[str, Any] = {}
+    for socket in node.get("inputs") or []:
+        if "widget" in socket and values and socket.get("type") not in BUTTONS:
+            named[socket["name"]] = values.pop(0)
+            if socket["name"] in SEEDS and values and values[0] in AFTER_GENERATE:
+                values.pop(0)
+    return named
 
 
 def read_widgets(inputs: list[InputInfo], values: list[Any], prefix: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .generator import Generator
 from .translator import Translator
 
 Tensors = Mapping[str, Tensor]
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "discriminator", "landmarks"]
+Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks"]
 
 
 @dataclass(frozen=True)

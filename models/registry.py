@@ -16,6 +16,7 @@ from .encoders.encoder import no_gradients
 from .families import (
     adain,
     animegan2,
+    controlnext,
     cyclegan,
     funit,
     munit,
@@ -42,6 +43,7 @@ FAMILIES = (
     *(vgg, adain, wct, pocket),
     *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
     *(stylegan, stylegan2, stylegan3, styleformer_gan),
+    controlnext,
 )
 LONGEST_REASON = 300
 ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
@@ -69,7 +71,7 @@ class Checkpoint:
 
     @property
     def kind(self) -> Kind:
-        """What it is for: encoder, decoder, stylizer, translator, generator, discriminator or landmarks."""
+        """What it is for: encoder, decoder, stylizer, translator, generator, control, discriminator or landmarks."""
         return architecture(self.architecture).kind
 
     def build(self) -> nn.Module:

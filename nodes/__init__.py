@@ -8,12 +8,14 @@ from . import _host
 from ._explorer_routes import register_explorer
 from ._weights_routes import register_routes
 from .color import KeepColor
+from .controlnext import ControlNeXtWeights, LoadControlNeXt
 from .directions import Directions, EditW
 from .faces import FaceCrop, PasteFace
 from .features import WCT, AdaIN, BlendFeatures, Decode, Encode
 from .latent_files import LoadW, SaveW
 from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
 from .loaders import LoadDecoder, LoadEncoder, LoadGenerator, LoadStylizer, LoadTranslator
+from .lora import LoadLora, LoraInfo, MergeLora
 from .measures import LinearSeparability, PerceptualPathLength
 from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
@@ -54,6 +56,11 @@ NODES: list[type[io.ComfyNode]] = [
     LoadW,
     PerceptualPathLength,
     LinearSeparability,
+    LoadLora,
+    LoraInfo,
+    MergeLora,
+    LoadControlNeXt,
+    ControlNeXtWeights,
 ]
 
 

@@ -17,6 +17,11 @@ StyleCodeSocket = io.Custom("ATELIER_STYLE_CODE")
 GeneratorSocket = io.Custom("ATELIER_GENERATOR")
 WSocket = io.Custom("ATELIER_W")
 DirectionsSocket = io.Custom("ATELIER_DIRECTIONS")
+ModelSocket = io.Custom("MODEL")  # the host's own types, which the embedded host knows only by name
+ClipSocket = io.Custom("CLIP")
+ControlNetSocket = io.Custom("CONTROL_NET")
+HooksSocket = io.Custom("HOOKS")
+LoraStackSocket = io.Custom("LORA_STACK")  # a list of (file, strength, text encoder's strength), as other packs pass it
 CropSocket = io.Custom("ATELIER_CROP")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 

@@ -30,6 +30,8 @@ def pictures(comfy: Comfy) -> None:
     """The page marks nodes whose picture was not there when it was opened."""
     for name in workflows.NAMES:
         workflows.place_pictures(comfy, workflows.read(name))
+        workflows.place_points(comfy, workflows.read(name))
+        workflows.place_names(comfy, workflows.read(name))
 
 
 @pytest.fixture

@@ -35,6 +35,11 @@ def read(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def is_diffusion(name: str) -> bool:
+    """Whether it needs a model of Stable Diffusion, which no machine of the tests has: test_diffusion_workflows runs those."""
+    return any(node["type"] == "CheckpointLoaderSimple" for node in read(name)["nodes"])
+
+
 def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
     """Put the pack's sample, else a small painted one, into the host's input folder for every picture that the workflow loads."""
     for node in workflow["nodes"]:
@@ -56,6 +61,16 @@ def place_points(comfy: Comfy, workflow: dict[str, Any]) -> None:
             path = folder / node["widgets_values"][0]
             if not path.exists():
                 write_latents(made, folder / path.name.rsplit("_", 1)[0])
+
+
+def place_names(comfy: Comfy, workflow: dict[str, Any]) -> None:
+    """Empty files by the names of the checkpoints and LoRAs that the workflow loads, so that the page lists them."""
+    folders = {"CheckpointLoaderSimple": "checkpoints", "StyleAtelierLoadLora": "loras", "StyleAtelierLoraInfo": "loras"}
+    for node in workflow["nodes"]:
+        if node["type"] in folders:
+            path = comfy.base / "models" / folders[node["type"]] / node["widgets_values"][0]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
 
 
 def paint(path: Path) -> None:

@@ -13,12 +13,14 @@ from style_atelier.models.architecture import Architecture
 from style_atelier.models.decoders.inverse_vgg import InverseVGGConfig
 from style_atelier.models.encoders.vgg import VGGConfig
 from style_atelier.models.families import adain, pocket, vgg, wct
+from style_atelier.models.families.controlnext import ControlNeXt, ControlNeXtConfig
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.registry import ARCHITECTURES, architecture, open_checkpoint, recognise
 from style_atelier.models.weights.errors import WeightsError
 from style_atelier.tests.models import generator_files
 from style_atelier.tests.models.translator_files import CONFIGS, small
 
+CONTROLNEXT = ControlNeXtConfig(((3, 8, 1), (8, 16, 8), (16, 16, 8)), 12, False, True)
 WIDTHS = {1: 6, 2: 8, 3: 10, 4: 12, 5: 14}
 
 
@@ -46,6 +48,8 @@ def example(known: Architecture) -> dict[str, Tensor]:
         return small(identity)
     if identity in generator_files.CONFIGS:
         return generator_files.small(identity)
+    if identity == "controlnext":
+        return ControlNeXt(CONTROLNEXT).state_dict()
     if identity == "pocket":
         return Pocket(PocketConfig((4, 6, 8, 10), 5)).state_dict()
     if identity == "vgg19-normalised":
@@ -79,7 +83,7 @@ def test_recognised_by_one_and_builds(known: Architecture) -> None:
         assert dict(config.widths)["conv1_1"] == WIDTHS[1]
     elif isinstance(config, InverseVGGConfig):
         assert config.widths[-1] == ("conv1_1", WIDTHS[1], 3)
-    elif known.id in (configs := CONFIGS | generator_files.CONFIGS):
+    elif known.id in (configs := CONFIGS | generator_files.CONFIGS | {"controlnext": CONTROLNEXT}):
         assert config == configs[known.id]
     else:
         assert config == PocketConfig((4, 6, 8, 10), 5)

@@ -32,11 +32,19 @@ NAMES = [
     "project_and_edit",
     "saved_faces_blended",
     "measure_a_generator",
+    "lora_by_blocks",
+    "style_and_content_loras",
+    "controlnext_canny_sdxl",
+    "controlnext_and_lora",
+    "merge_loras",
 ]
 CORE = {"LoadImage", "SaveImage", "BatchImagesNode", "SolidMask", "MaskComposite", "InvertMask", "ImageToMask", "MarkdownNote"}
-REAL_HOST = {"CreateVideo", "SaveVideo", "PreviewAny"}  # which the embedded host has not
+DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
+DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
+REAL_HOST = {"CreateVideo", "SaveVideo", "PreviewAny"} | DIFFUSION  # which the embedded host has not
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "portrait")}
+OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -53,6 +61,11 @@ DOWNLOADED = {
     "project_and_edit": {"stylegan2-ada-metfaces", POCKET},
     "saved_faces_blended": {"stylegan2-ada-metfaces", SAVED},
     "measure_a_generator": {"stylegan2-ada-metfaces"},
+    "lora_by_blocks": {OFFSET},
+    "style_and_content_loras": {"my_content_b_lora.safetensors", "my_style_b_lora.safetensors"},
+    "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
+    "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
+    "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
 }
 CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page adds after a seed
 
@@ -113,6 +126,8 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
             item = inputs[key]
             if node["type"] == "StyleAtelierLoadW":
                 assert value == SAVED
+            elif key == "lora":
+                assert value.endswith(".safetensors")  # a file of the person's
             elif item.get_io_type() == "COMBO":
                 assert value in item.options, f"{node['type']}.{key}"
             elif item.get_io_type() == "BOOLEAN":
@@ -131,3 +146,16 @@ def test_it_runs_offline_unless_it_says_so(name: str) -> None:
 def test_it_has_a_thumbnail(name: str) -> None:
     start = (FOLDER / f"{name}.jpg").read_bytes()[:3]
     assert start == b"\xff\xd8\xff"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_names_the_models_that_comfyui_can_fetch(name: str) -> None:
+    for node in read(name)["nodes"]:
+        known = {model["name"]: model for model in node["properties"].get("models", [])}
+        if node["type"] == "CheckpointLoaderSimple" or (
+            node["type"] == "StyleAtelierLoadLora" and node["widgets_values"][0] == OFFSET
+        ):
+            model = known[node["widgets_values"][0]]
+            assert model["url"].startswith("https://huggingface.co/")
+            assert model["url"].endswith(model["name"])
+            assert model["directory"] in ("checkpoints", "loras")

@@ -13,7 +13,8 @@ const LOADERS = {
   StyleAtelierLoadStylizer: "stylizer",
   StyleAtelierLoadTranslator: "translator",
   StyleAtelierLoadGenerator: "generator",
-  StyleAtelierLoadGenerator: "generator",
+  StyleAtelierLoadControlNeXt: "controlnext",
+  StyleAtelierControlNeXtWeights: "weights",
 };
 
 app.registerExtension({

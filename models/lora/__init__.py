@@ -1,0 +1,1 @@
+"""Low-rank adaptations of diffusion models as files: their blocks, what they are, and their merging."""
