@@ -43,6 +43,16 @@ def page(comfy: Comfy, browser: Any, renderer: str) -> Iterator[Page]:
     assert not errors
 
 
+@pytest.fixture(scope="module")
+def gallery(comfy: Comfy, browser: Any, renderer: str) -> Iterator[Page]:
+    """One tab for all workflows, as a person opens them one after the other."""
+    opened = Page(comfy, browser, {"Comfy.VueNodes.Enabled": RENDERERS[renderer]})
+    yield opened
+    errors = opened.our_errors()
+    opened.close()
+    assert not errors
+
+
 @pytest.fixture(scope="session")
 def headless_prompts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     script = Path(__file__).with_name("headless_prompts.py")
@@ -141,14 +151,14 @@ def test_other_nodes_are_left_alone(page: Page) -> None:
 
 @pytest.mark.parametrize("name", workflows.NAMES)
 def test_workflow_opens_and_converts_as_elsewhere(
-    page: Page, renderer: str, name: str, headless_prompts: dict[str, Any], screenshots: Path
+    gallery: Page, renderer: str, name: str, headless_prompts: dict[str, Any], screenshots: Path
 ) -> None:
     workflow = workflows.read(name)
-    page.load(workflow, name)
-    page.fit()
-    page.shot(screenshots / f"{name}_{renderer}.png")
-    assert page.node_count() == len(workflow["nodes"])
-    assert not page.missing_nodes()
-    sent = page.prompt_inputs()
+    gallery.load(workflow, name)
+    gallery.fit()
+    gallery.shot(screenshots / f"{name}_{renderer}.png")
+    assert gallery.node_count() == len(workflow["nodes"])
+    assert not gallery.missing_nodes()
+    sent = gallery.prompt_inputs()
     assert sent == inputs(workflows.api_prompt(workflow))
     assert sent == inputs(headless_prompts[name])
