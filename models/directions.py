@@ -53,7 +53,7 @@ def sefa(generator: Generator, rows: Sequence[int], count: int) -> Directions:
     chosen = [layer.matrix for layer in generator.styled_layers() if layer.row in rows]
     if not chosen:
         raise ValueError("layers names rows that drive no style of this generator: choose others, such as all")
-    stacked = torch.cat(chosen).double()
+    stacked = torch.cat(chosen).cpu().double()  # not every device has doubles
     stacked = stacked / stacked.norm(dim=1, keepdim=True).clamp_min(1e-12)
     strength, vectors = torch.linalg.eigh(stacked.t() @ stacked)
     values = signed(vectors.flip(1)[:, :count].t())

@@ -33,7 +33,7 @@ class Noise:
 
     def draw(self, batch: int, shape: tuple[int, ...], like: Tensor) -> Tensor:
         """[batch, *shape], on the device and in the dtype of `like`."""
-        if len(self._sources) in (0, 1):
+        if len(self._sources) == 1:
             drawn = torch.randn((batch, *shape), generator=self._sources[0])
         else:
             drawn = torch.cat([torch.randn((1, *shape), generator=source) for source in self._sources])

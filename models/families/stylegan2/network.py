@@ -74,13 +74,13 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("resample_filter", torch.zeros(FILTER, FILTER))
         self.up, self.clamp, self.noisy = up, config.clamp, config.noisy
         self._made_for: tuple[object, ...] | None = None
-        self._made: tuple[Tensor, Tensor, list[Tensor] | None] = (self.weight, self.weight, None)
+        self._made: tuple[Tensor, Tensor | None, list[Tensor] | None] = (self.bias, None, None)
         self.register_load_state_dict_post_hook(SynthesisLayer._forget)
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise, gain: float = 1.0) -> Tensor:
         """x [B or 1, I, H, W], w [B, style] -> [B, O, H or 2H, W or 2W]."""
         style = self.affine(w)
-        weight, squares, taps = self._prepared(x)
+        squares, factor, taps = self._prepared(x)
         if x.dtype == torch.float16:  # both factors cancel in the demodulation and keep the products in range
             style = style / style.abs().amax(dim=1, keepdim=True)
         total = sqrt(2) * gain
@@ -88,7 +88,7 @@ class SynthesisLayer(nn.Module):
         own = noise.of(self.noise_const, self.noise_strength, style.shape[0]) if self.noisy else None
         y = modulated_conv2d(
             x,
-            weight,
+            self.weight if factor is None else (self.weight * factor).to(x.dtype),
             style.to(x.dtype),
             scale.to(x.dtype),
             (self.bias * total).to(x.dtype),
@@ -100,18 +100,22 @@ class SynthesisLayer(nn.Module):
         y = F.leaky_relu_(y, SLOPE)
         return y if self.clamp is None else clamped(y, self.clamp * gain)
 
-    def _prepared(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor] | None]:
-        """The kernel in the dtype of x, its sums of squares, and its transformed form; made once for a place and a dtype."""
+    def _prepared(self, x: Tensor) -> tuple[Tensor, Tensor | None, list[Tensor] | None]:
+        """The kernel's sums of squares, its factor in half precision, its transformed form; made once for a place and dtype.
+
+        The kernel itself is not kept: it would stay where it was when the host moves the network.
+        """
         state = (self.weight.data_ptr(), self.weight.device, x.dtype, winograd_suits(x, self.weight))
         if self._made_for != state:
             # Made as plain tensors also while nothing is tracked: a projection may use them later.
             with torch.inference_mode(False), torch.no_grad():
-                weight = self.weight.detach()
+                weight, factor = self.weight.detach(), None
                 if x.dtype == torch.float16:
-                    weight = weight / (weight.abs().amax(dim=(1, 2, 3), keepdim=True) * sqrt(weight[0].numel()))
+                    factor = 1 / (weight.abs().amax(dim=(1, 2, 3), keepdim=True) * sqrt(weight[0].numel()))
+                    weight = weight * factor
                 # On wide maps the kernel is another for every picture, and so is its transformed form.
                 shared = not self.up and state[-1] and weight.numel() > x[0].numel()
-                self._made = weight.to(x.dtype), sum_of_squares(weight), winograd_taps(weight) if shared else None
+                self._made = sum_of_squares(weight), factor, winograd_taps(weight) if shared else None
             self._made_for = state
         return self._made
 

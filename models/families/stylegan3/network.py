@@ -182,7 +182,7 @@ class SynthesisLayer(nn.Module):
         self.config, self.clamp = config, clamp
         self._nonlinearity: FilteredLReLU | None = None
         self._made_for: tuple[object, ...] | None = None
-        self._made: tuple[Tensor, Tensor] = (self.weight, self.weight)
+        self._made: tuple[Tensor, Tensor] = (self.bias, self.bias)
         self.register_load_state_dict_post_hook(SynthesisLayer._forget)
 
     def forward(self, x: Tensor, w: Tensor, half: bool) -> Tensor:
@@ -190,15 +190,15 @@ class SynthesisLayer(nn.Module):
         style = self.affine(w)
         config = self.config
         if config.last:
-            style, scale, weight = style / sqrt(config.inputs), None, self.weight
+            style, scale = style / sqrt(config.inputs), None
         else:
-            weight, squares = self._prepared()
+            squares, factor = self._prepared()
             style = style * style.square().mean().rsqrt()
-            scale = demodulation(style, squares)
+            scale = demodulation(style, squares) * factor
         style = style * self.magnitude_ema.rsqrt()
         x = x.to(torch.float16 if half and config.half else torch.float32)
         y = modulated_conv2d(
-            x, weight.to(x.dtype), style.to(x.dtype), None if scale is None else scale.to(x.dtype), padding=config.kernel - 1
+            x, self.weight.to(x.dtype), style.to(x.dtype), None if scale is None else scale.to(x.dtype), padding=config.kernel - 1
         )
         if self._nonlinearity is None or self._nonlinearity.up_filter is not self.up_filter:
             gain, slope = (1.0, 1.0) if config.last else (sqrt(2), SLOPE)
@@ -206,12 +206,15 @@ class SynthesisLayer(nn.Module):
         return self._nonlinearity(y, self.bias.to(y.dtype))
 
     def _prepared(self) -> tuple[Tensor, Tensor]:
-        """The kernel with every filter of unit mean square, and its sums of squares; made once for a place."""
+        """Sums of squares of the kernel with every filter of unit mean square, and the factor of each filter that makes it so.
+
+        Made once for a place. The kernel itself stays as it is, since the factors go into the results.
+        """
         state = (self.weight.data_ptr(), self.weight.device)
         if self._made_for != state:
             with torch.inference_mode(False), torch.no_grad():
-                weight = self.weight * self.weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
-                self._made = weight, sum_of_squares(weight)
+                factor = self.weight.square().mean(dim=(1, 2, 3)).rsqrt()
+                self._made = sum_of_squares(self.weight) * factor.square()[:, None], factor
             self._made_for = state
         return self._made
 
