@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from itertools import count
 from pathlib import Path
 
 import torch
@@ -12,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from .latents import Latents
+from .numbered import write_numbered
 from .weights.errors import WeightsError
 
 SUFFIX = ".safetensors"
@@ -21,26 +20,10 @@ VERSION = 1
 
 def write_latents(latents: Latents, path: Path) -> Path:
     """Save beside `path`, a name without suffix, with the next free number; nothing is overwritten. Returns the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {"w": latents.values.contiguous(), "average": latents.average.contiguous()}
     tensors |= {f"noise.{i}": level.float().cpu().contiguous() for i, level in enumerate(latents.noise)}
     facts = {"version": VERSION, "generator": latents.generator, "groups": latents.groups, "summary": latents.summary}
-    for number in count(1):
-        target = path.with_name(f"{path.name}_{number:05d}{SUFFIX}")
-        try:
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL))  # the name is ours before the file is there
-        except FileExistsError:
-            continue
-        temporary = target.with_name(f"{target.name}.tmp")
-        try:
-            save_file(tensors, str(temporary), {HEADER: json.dumps(facts)})
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            target.unlink(missing_ok=True)
-            raise
-        return target
-    raise AssertionError("there is always a next number")
+    return write_numbered(path, SUFFIX, lambda name: save_file(tensors, name, {HEADER: json.dumps(facts)}))
 
 
 def read_latents(path: Path) -> Latents:

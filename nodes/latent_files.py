@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from ..models.latent_file import SUFFIX, read_latents, write_latents
 from ..models.latents import Latents
+from ..models.numbered import contained
 from . import _host
 from ._sockets import WSocket
 
@@ -25,15 +26,6 @@ def saved() -> list[str]:
     """Names of the files there, with forward slashes."""
     root = folder()
     return sorted(path.relative_to(root).as_posix() for path in root.rglob(f"*{SUFFIX}")) if root.is_dir() else []
-
-
-def contained(name: str) -> Path:
-    """The file of this name in the folder. Raises ValueError for names that lead out of it."""
-    root = folder().resolve()
-    path = (root / name).resolve()
-    if not path.is_relative_to(root) or path == root:
-        raise ValueError(f"name {name!r} leads out of {root}: write a plain name, such as portrait")
-    return path
 
 
 class SaveW(io.ComfyNode):
@@ -61,7 +53,7 @@ class SaveW(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, name: str) -> io.NodeOutput:
-        path = write_latents(w, contained(name.strip().removesuffix(SUFFIX)))
+        path = write_latents(w, contained(folder(), name, SUFFIX))
         _host.show(f"saved as {path.relative_to(folder().resolve()).as_posix()}")
         return io.NodeOutput(w)
 
@@ -96,7 +88,8 @@ class LoadW(io.ComfyNode):
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
-        path = contained(name)
+        start = contained(folder(), name, SUFFIX)
+        path = start.with_name(f"{start.name}{SUFFIX}")
         if not path.is_file():
             raise ValueError(f"There is no file {name!r} in {folder()}: save one with Save W, or choose another of the list")
         return io.NodeOutput(read_latents(path))

@@ -102,8 +102,8 @@ def test_a_projection_gives_w_with_its_noise(pack: Pack, files: Path) -> None:
 def test_points_go_to_files_and_back(pack: Pack, files: Path) -> None:
     w = sampled(pack, loaded(pack))
     for number in (1, 2):
-        pack.run("SaveW", w=w, name="set/of faces")
-        back = pack.run("LoadW", name=f"set/of faces_0000{number}.safetensors")
+        pack.run("SaveW", w=w, name="set/of faces v1.5")
+        back = pack.run("LoadW", name=f"set/of faces v1.5_0000{number}.safetensors")
         torch.testing.assert_close(back.values, w.values, atol=0, rtol=0)
         assert repr(back) == repr(w)
 
