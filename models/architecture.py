@@ -12,6 +12,7 @@ from .generator import Generator
 from .translator import Translator
 
 Tensors = Mapping[str, Tensor]
+STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
 Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks"]
 
 

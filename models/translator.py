@@ -239,9 +239,9 @@ class Translator(ABC):
 
     def weakened(self, x: Tensor, values: Tensor, options: TranslateOptions) -> Tensor:
         """Codes [N, D] taken from those of the pictures x in 0..1 towards `values`, row by row."""
-        own = self.style_of(x, options.code.domain if options.code else "").values.to(x)
-        count = max(len(own), len(values))
-        return torch.lerp(rows_of(own, 0, count), rows_of(values, 0, count), options.strength)
+        domain = options.code.domain if options.code else ""
+        own = torch.cat([self.style_of(one, domain).values for one in x.split(1)]).to(x)  # of several, FUNIT gives the mean
+        return towards(own, values, options.strength)
 
     def __repr__(self) -> str:
         return f"Translator({self.title}, {self.licence}: {self.what_it_needs()})"
@@ -257,6 +257,12 @@ def rows_of(x: Tensor, start: int, stop: int) -> Tensor:
     if (start == 0 and stop == x.shape[0]) or (x.shape[0] == 1 and stop - start == 1):
         return x
     return x[torch.arange(start, stop, device=x.device) % x.shape[0]]
+
+
+def towards(own: Tensor, values: Tensor, strength: float) -> Tensor:
+    """Codes [N, D] from `own` to `values`, row by row; the shorter repeats."""
+    count = max(len(own), len(values))
+    return torch.lerp(rows_of(own, 0, count), rows_of(values, 0, count), strength)
 
 
 def from_lowest_to_highest(heat: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:

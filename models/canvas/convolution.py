@@ -83,11 +83,6 @@ def _to_few_channels(x: Tensor, weight: Tensor, bias: Tensor | None, padding: in
     return total if bias is None else total.add_(bias[:, None, None])
 
 
-def transpose(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int) -> Tensor:
-    """A transposed convolution."""
-    return F.conv_transpose2d(x, weight, bias, stride, padding, output_padding)
-
-
 def doubled(x: Tensor) -> Tensor:
     """Twice the size by nearest neighbour."""
     return F.interpolate(x, scale_factor=2, mode="nearest")

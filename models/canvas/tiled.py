@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..ops.moments import Moments
 from ..ops.normalization import ScaleShift
 from .activation import Activation, activate
 from .beat import Beat
-from .convolution import Kernel, Padding, Sides, convolve, doubled, doubled_valid, transpose
+from .convolution import Kernel, Padding, Sides, convolve, doubled, doubled_valid
 from .planes import Plane, Window, kept
 from .statistics import moments_of, statistics_of
 from .whole import Normalisation, dropped, sides_of, weights_like
@@ -112,7 +113,7 @@ class Tiled:
             inside = source.within(x.height, x.width)
             values = x.read(inside)
             weight, bias = weights_like(values, layer)
-            made = transpose(values, weight, bias, layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
+            made = F.conv_transpose2d(values, weight, bias, layer.stride, int(layer.padding[0]), layer.output_padding)
             return Window(
                 window.top - 2 * inside.top,
                 window.bottom - 2 * inside.top,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..ops.normalization import ScaleShift, Statistics
 from .activation import Activation, activate
 from .beat import Beat
-from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled_convolve, pad, transpose
+from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled_convolve, pad
 from .statistics import moments_of, statistics_of
 
 Normalisation = Callable[[Statistics], ScaleShift]
@@ -89,7 +89,7 @@ class Whole:
     def transpose(self, x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
         """A transposed convolution."""
         self.beat()
-        return transpose(x, *weights_like(x, layer), layer.stride[0], int(layer.padding[0]), layer.output_padding[0])
+        return F.conv_transpose2d(x, *weights_like(x, layer), layer.stride, int(layer.padding[0]), layer.output_padding)
 
     def norm(self, x: Tensor, norm: Normalisation, act: Activation = "none") -> Tensor:
         """A normalisation by the map's own statistics, then an activation."""

@@ -112,6 +112,18 @@ def test_strength(identity: str) -> None:
             translator.translate(x, weak)
 
 
+@pytest.mark.parametrize("identity", [i for i in WITH_CODES if make(i).feature_strength])
+def test_pictures_and_styles_of_different_number_are_weakened_row_by_row(identity: str) -> None:
+    translator = make(identity)
+    x, options = picture(2, 3, 32, 32), options_for(translator, 3, strength=0.5, strength_in="features")
+    made = translator.translate(x, options).images
+    assert made.shape[0] == 3
+    assert options.code is not None
+    code = StyleCode(options.code.values[2:], translator.code_family)
+    alone = translator.translate(x[:1], replace(options, code=code)).images
+    torch.testing.assert_close(made[2:], alone, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("identity", TRANSLATORS)
 @pytest.mark.parametrize("tile", [0, 32])
 def test_half_precision_is_the_same_picture_to_a_level_or_two(identity: str, tile: int) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ...architecture import Architecture, Tensors, shape
+from ...architecture import STATISTICS, Architecture, Tensors, shape
 from .discriminator import PatchConfig, PatchDiscriminator, PixelDiscriminator
 from .network import ResnetConfig, ResnetGenerator
 from .translate import CycleGAN
 
 # trained by this project: docs/training.md
 BUILT_IN = Path(__file__).with_name("night.safetensors")
-STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 def places(tensors: Tensors, start: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...architecture import Architecture, Tensors, shape, split
+from ...architecture import STATISTICS, Architecture, Tensors, shape, split
 from .network import AdaINGen, AdaINGenConfig, ContentConfig
 from .translate import MUNIT
 
@@ -52,7 +52,7 @@ def configure(tensors: Tensors) -> PairConfig:
 
 def without_statistics(part: Tensors) -> dict[str, Tensor]:
     """The parameters: norms have running statistics in the files, which the authors' code never uses."""
-    return {k: t for k, t in part.items() if not k.endswith((".running_mean", ".running_var", ".num_batches_tracked"))}
+    return {k: t for k, t in part.items() if not k.endswith(STATISTICS)}
 
 
 def rename(tensors: Tensors, config: PairConfig) -> dict[str, Tensor]:

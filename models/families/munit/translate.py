@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...ops.padding import same_size
 from ...style_code import StyleCode
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator, towards
 from .network import AdaINGen
 
 DOMAINS = ("A", "B")
@@ -45,7 +45,7 @@ class MUNIT(Translator):
     def weakened(self, x: Tensor, values: Tensor, options: TranslateOptions) -> Tensor:
         target = DOMAINS[1 if options.direction == "A to B" else 0] if self.domains else ""
         own = self.style_of(x, target).values.to(x)
-        return torch.lerp(own, values, options.strength)
+        return towards(own, values, options.strength)
 
     def style_of(self, images: Tensor, domain: str) -> StyleCode:
         """A code for each picture; "" is domain B. Pictures above 256 pixels are made smaller, as in the authors' test."""

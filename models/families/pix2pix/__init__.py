@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...architecture import Architecture, Tensors, shape
+from ...architecture import STATISTICS, Architecture, Tensors, shape
 from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
-from ..cyclegan import STATISTICS
 from .network import UnetConfig, UnetGenerator
 
 OUTERMOST = "model.model."

@@ -18,9 +18,7 @@ from ...canvas.whole import Whole
 
 @dataclass(frozen=True)
 class UnetConfig:
-    """widths: output channels of the convolutions on the way down (7 of them for 128 pixels, 8 for 256). dropouts: how many
-    of the blocks around the innermost have dropout.
-    """
+    """widths: output channels of the convolutions on the way down (7 of them for 128 pixels, 8 for 256)."""
 
     widths: tuple[int, ...]
     inputs: int = 3

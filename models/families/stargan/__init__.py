@@ -6,13 +6,12 @@ from typing import Any
 
 from torch import Tensor
 
-from ...architecture import Architecture, Tensors, shape
+from ...architecture import STATISTICS, Architecture, Tensors, shape
 from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .network import Discriminator, DiscriminatorConfig, Generator, StarGANConfig
 
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
 RAFD = ("angry", "contemptuous", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
-STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 
 
 def is_generator(tensors: Tensors) -> bool:
