@@ -20,6 +20,7 @@ sys.modules["style_atelier"] = pack
 import comfy.cli_args
 
 comfy.cli_args.args.cpu = True
+import comfy.controlnet
 import comfy.hooks
 import comfy.model_base
 import comfy.model_patcher
@@ -38,7 +39,7 @@ from style_atelier.models.lora.blocks import BLOCKS, UNET_SETS, block_of
 from style_atelier.nodes import _host
 from style_atelier.nodes.controlnext import ControlNeXtWeights, LoadControlNeXt
 from style_atelier.nodes.lora import LoadLora, LoraInfo, MergeLora
-from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, FULL_SD15, SD15, SDXL, model, seeded
+from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, FULL_SD15, SD15, SDXL, model, seeded, text_encoder
 
 folder_paths.models_dir = str(FOLDER / "models")
 _host.register_folder()
@@ -190,6 +191,34 @@ def check_two_controls_lora_and_freeu_stack() -> None:
     seen = [sampled(made, *both), sampled(made, condition("SDXL", 1), condition("SDXL", 2)), sampled(patcher, *both)]
     assert float((seen[0] - seen[1]).abs().max()) > 1e-3
     assert float((seen[0] - seen[2]).abs().max()) > 1e-3
+
+
+class Before(comfy.controlnet.ControlBase):
+    """An ordinary control, as ControlNet is one: something for the middle block."""
+
+    def get_control(self, x_noisy: Tensor, *_: Any) -> Any:
+        return {"input": [], "middle": [torch.full((len(x_noisy), 128, 1, 1), 0.5)], "output": []}
+
+    def copy(self) -> Any:
+        made = Before()
+        self.copy_to(made)
+        return made
+
+
+def check_an_ordinary_control_before_it_acts_as_by_itself() -> None:
+    """With ControlNeXt at strength 0 behind it the result is its own; at strength both act, as by hooks."""
+    patcher = model("SDXL", SDXL)
+    control, made = control_of("SDXL")
+    one = with_control(Before(), condition("SDXL", 1), condition("SDXL", 2), 1.0)
+    alone = sampled(patcher, *one)
+    assert torch.equal(sampled(patcher, *with_control(control, *one, 0.0)), alone)
+    both = sampled(patcher, *with_control(control, *one, 0.8))
+    hooks = by_hooks(patcher, made, "SDXL", 0.8)
+    again = sampled(patcher, *one)
+    for hook in hooks:
+        hook.remove()
+    assert float((both - again).abs().max()) <= 1e-4 * float(again.abs().max())
+    assert float((both - alone).abs().max()) > 1e-3
 
 
 def check_batches_and_previews() -> None:
@@ -476,6 +505,66 @@ def check_a_curve_is_followed() -> None:
     assert float((seen["0: 0"] - plain).abs().max()) < 1e-4 * float(plain.abs().max())
     assert min(float((seen["0: 1, 0.5: 0"] - other).abs().max()) for other in (plain, full)) > 1e-3
     assert "curve has" in refused(lambda: load_lora(patcher, "curve.safetensors", curve="soon"))
+
+
+TEXT = {
+    "kohya": ("lora_te_{under}", ".lora_up.weight", ".lora_down.weight"),
+    "diffusers": ("text_encoder.{dots}", ".lora_linear_layer.up.weight", ".lora_linear_layer.down.weight"),
+    "newer diffusers": ("text_encoder.{dots}", ".lora_B.weight", ".lora_A.weight"),
+    "peft": ("text_encoder.base_model.model.{dots}", ".lora_B.weight", ".lora_A.weight"),
+}
+
+
+def text_lora(clip: Any, file: str, scheme: str) -> int:
+    """A LoRA of the text encoder beside one of the UNet; how many of the encoder's weights it changes."""
+    state = clip.cond_stage_model.state_dict()
+    chosen = [k for k in state if "text_model.encoder.layers" in k and k.endswith("weight") and ("mlp" in k or "proj" in k)]
+    pattern, up_end, down_end = TEXT[scheme]
+    tensors = comfy.utils.load_torch_file(str(LORAS / "text_unet.safetensors"))
+    drawn = torch.Generator().manual_seed(3)
+    for key in chosen:
+        dots = key[key.index("text_model") :].removesuffix(".weight")
+        module = pattern.format(dots=dots, under=dots.replace(".", "_"))
+        tensors[module + up_end] = torch.randn(state[key].shape[0], 2, generator=drawn)
+        tensors[module + down_end] = torch.randn(2, state[key].shape[1], generator=drawn)
+    save_file(tensors, str(LORAS / file))
+    return len(chosen)
+
+
+def check_text_encoders() -> None:
+    """Every naming scheme of the encoder's part; its strength, BASE, and what is said without clip."""
+    patcher, clip = model("SD15", SD15), text_encoder()
+    write_lora(patcher, "text_unet.safetensors", "kohya")
+    for scheme in TEXT:
+        file = f"text_{scheme.replace(' ', '_')}.safetensors"
+        count = text_lora(clip, file, scheme)
+        made, encoder, *_, report = load_lora(patcher, file, clip=clip)
+        assert "every module is matched" in report, (scheme, report)
+        assert f"text encoder: {count} weights" in report, (scheme, report)
+        assert len(encoder.patcher.patches) == count, scheme
+        assert set(made.patches) == set(targets(patcher)), scheme
+        assert not load_lora(patcher, file, clip=clip, block_weights="rest=1, BASE=0")[1].patcher.patches
+        alone = load_lora(patcher, file)
+        assert alone[1] is None
+        assert f"{count} modules are for the text encoder" in alone[4], alone[4]
+        plain, changed_one = (each.encode_from_tokens(each.tokenize("a cat")) for each in (clip, encoder))
+        assert float((plain - changed_one).abs().max()) > 1e-3, scheme
+
+
+def check_a_curve_travels_with_the_text_encoder() -> None:
+    """What the returned CLIP encodes carries the LoRA over time: all of it is the plain LoRA on the model."""
+    patcher, clip = model("SD15", SD15), text_encoder()
+    write_lora(patcher, "curve2.safetensors", "kohya")
+    encode = core.CLIPTextEncode().encode
+    seen = {}
+    for curve in ("", "0: 1", "0: 0"):
+        made, encoder = load_lora(patcher, "curve2.safetensors", 3.0, clip=clip, curve=curve)[:2]
+        seen[curve] = sampled(made, encode(encoder, "a cat")[0], encode(encoder, "a dog")[0])
+    plain = sampled(patcher, encode(clip, "a cat")[0], encode(clip, "a dog")[0])
+    size = float(plain.abs().max())
+    assert float((seen["0: 1"] - seen[""]).abs().max()) < 1e-3 * size
+    assert float((seen["0: 0"] - plain).abs().max()) < 1e-3 * size
+    assert float((seen["0: 1"] - plain).abs().max()) > 1e-2 * size
 
 
 def check_info() -> None:
