@@ -129,6 +129,13 @@ def prepare(job: Job, nodes: Mapping[str, type], input_dir: Path) -> Prompt:
     for node, path in found.items():
         place(path, input_dir, prompt[node]["inputs"]["image"])
     problems = validate(prompt, nodes)
+    missing = sorted({problem.details for problem in problems if problem.kind == "missing_node_type"})
+    if missing:
+        one = len(missing) == 1
+        raise WorkflowError(
+            f"The embedded host has no {', '.join(missing)}: run {'it' if one else 'them'} in a real ComfyUI, by setting "
+            "COMFYUI_PATH or with --server."
+        )
     if problems:
         raise Invalid([with_hint(problem, prompt) for problem in problems])
     return prompt

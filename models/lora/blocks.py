@@ -73,19 +73,19 @@ PRESETS = (
     *("INS", "IND", "INALL", "MIDD", "OUTD", "OUTS", "OUTALL"),
 )
 PLACES = (
-    (re.compile(r"diffusion_model\.input_blocks\.(\d+)\."), "IN"),
-    (re.compile(r"diffusion_model\.(middle_block)\."), "M"),
-    (re.compile(r"diffusion_model\.output_blocks\.(\d+)\."), "OUT"),
-    (re.compile(r"diffusion_model\.joint_blocks\.(\d+)\."), "J"),
-    (re.compile(r"diffusion_model\.double_blocks\.(\d+)\."), "D"),
-    (re.compile(r"diffusion_model\.single_blocks\.(\d+)\."), "S"),
+    (r"diffusion_model\.input_blocks\.(\d+)\.", "IN"),
+    (r"diffusion_model\.(middle_block)\.", "M"),
+    (r"diffusion_model\.output_blocks\.(\d+)\.", "OUT"),
+    (r"diffusion_model\.joint_blocks\.(\d+)\.", "J"),
+    (r"diffusion_model\.double_blocks\.(\d+)\.", "D"),
+    (r"diffusion_model\.single_blocks\.(\d+)\.", "S"),
 )
 
 
 def block_of(key: str) -> str:
     """The block of a model's weight ("diffusion_model.input_blocks.4.1...." -> "IN04"); BASE for all others."""
     for pattern, start in PLACES:
-        found = pattern.match(key)
+        found = re.match(pattern, key)
         if found:
             return f"{start}{0 if start == 'M' else int(found[1]):02d}"
     return BASE
