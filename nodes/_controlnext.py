@@ -29,7 +29,8 @@ class ControlNeXtControl(comfy.controlnet.ControlBase):
     def __init__(self, network: ControlNeXt, patcher: Any, variant: Variant | None, formula: Formula) -> None:
         super().__init__()
         self.network, self.patcher = network, patcher
-        self.wanted, self.formula = variant, formula
+        self.wanted: Variant | None = variant
+        self.formula: Formula = formula
         self.placement: Placement | None = None
         self.sampling: Any = None
 

@@ -45,7 +45,7 @@ def injected(hidden: Tensor, control: Tensor, placement: Placement, strength: fl
     if strength == 0:
         return hidden
     c, h = control.float(), hidden.float()
-    size = h.shape[-2:]
+    size = (h.shape[-2], h.shape[-1])
     if placement.pool_first:
         c = F.adaptive_avg_pool2d(c, size)
     axes = (1, 2, 3)
