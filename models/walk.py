@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from .latents import Latents
@@ -51,6 +50,8 @@ def eased(t: Tensor, easing: Easing) -> Tensor:
 
 
 def _spline(stops: Tensor, time: Tensor, loop: bool) -> Tensor:
+    from scipy.interpolate import CubicSpline  # takes longer to import than the whole pack
+
     flat = stops.flatten(1).double().numpy()
     curve = CubicSpline(np.arange(len(flat)), flat, bc_type="periodic" if loop else "natural")
     return torch.from_numpy(curve(time.numpy())).to(stops).view(-1, *stops.shape[1:])
