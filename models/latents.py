@@ -72,7 +72,8 @@ def check_fits(latents: Latents, generator: Generator) -> None:
 class Sampling:
     """What to sample. class_label: -1 for none; psi, cutoff: truncation, of all rows for None.
 
-    towards: (seed, amount) of other points that all of these are moved to. mix_seed, mix_layers: style mixing with one more.
+    towards: (seed, amount) of other points that all of these are moved to. mix_seed, mix_layers: style mixing with one more, no
+    layers for none.
     """
 
     seeds: tuple[int, ...]
@@ -80,7 +81,7 @@ class Sampling:
     psi: float = 1.0
     cutoff: int | None = None
     towards: tuple[tuple[int, float], ...] = ()
-    mix_seed: int | None = None
+    mix_seed: int = 0
     mix_layers: str = ""
 
 
@@ -102,7 +103,7 @@ def sample(generator: Generator, wanted: Sampling) -> Latents:
     here = made.values
     for seed, amount in wanted.towards:
         made = made.then(made.values + (at([seed]).values - here) * amount, f"{amount:g} towards seed {seed}")
-    if wanted.mix_seed is not None:
+    if wanted.mix_layers:
         made = mix(made, at([wanted.mix_seed]), parse_rows(wanted.mix_layers, made), 1.0, "one to one")
     return made
 
@@ -135,8 +136,8 @@ def parse_rows(text: str, latents: Latents) -> list[int]:
             rows |= set(range(int(ends[1]), int(ends[2] or ends[1]) + 1))
         else:
             raise ValueError(
-                f"layers has {part!r} and W has rows 0 to {latents.rows - 1}: "
-                "write coarse, middle, fine, all, or rows such as 0-3, 8"
+                f"layers has {part!r} and W has rows 0 to {latents.rows - 1}: write coarse, middle, fine, all, or rows such "
+                "as 0-3, 8"
             )
     if not rows:
         raise ValueError("layers is empty: write coarse, middle, fine, all, or rows such as 0-3, 8")
@@ -204,8 +205,8 @@ def check_alike(one: Latents, other: Latents) -> None:
     """Raise ValueError, in a sentence, for W of different shapes."""
     if one.values.shape[1:] != other.values.shape[1:]:
         raise ValueError(
-            f"w is of {one.generator} ({one.rows} rows) and of {other.generator} ({other.rows} rows): "
-            "use points of generators of one shape"
+            f"w is of {one.generator} ({one.rows} rows) and of {other.generator} ({other.rows} rows): use points of "
+            "generators of one shape"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -81,8 +82,6 @@ class ControlNeXtControl(comfy.controlnet.ControlBase):
 
     def deepclone_multigpu(self, load_device: Any, autoregister: bool = False) -> ControlNeXtControl:
         """A copy with its network on another device."""
-        import copy
-
         made = self.copy()
         made.network = copy.deepcopy(self.network)
         made.patcher = comfy.model_patcher.ModelPatcher(
@@ -139,8 +138,8 @@ def variant_for(network: ControlNeXt, model: Any) -> Variant:
     if "model_channels" in config and config.get("adm_in_channels") is None:
         return "SD1.5 v2" if network.config.embedded else "SD1.5 v1"
     raise ValueError(
-        f"The model is {type(model.model_config).__name__} and ControlNeXt is for SD1.5, SDXL and SVD: "
-        f"choose another control for it"
+        f"The model is {type(model.model_config).__name__} and ControlNeXt is for SD1.5, SDXL and SVD: choose another control "
+        "for it"
     )
 
 
@@ -150,7 +149,6 @@ def check_width(network: ControlNeXt, model: Any, placement: Placement) -> None:
     width = config.get("model_channels", 0) * (config["channel_mult"][-1] if placement.group == "output" else 1)
     if width != network.config.outputs:
         raise ValueError(
-            f"The ControlNeXt file has {network.config.outputs} channels and the model wants {width}: choose "
-            f"the file of this kind of "
-            "model, or the right variant"
+            f"The ControlNeXt file has {network.config.outputs} channels and the model wants {width}: choose the file of this "
+            "kind of model, or the right variant"
         )

@@ -33,7 +33,7 @@ NODES: dict[str, type[io.ComfyNode]] = {
 GENERATOR = "StyleAtelierLoadGenerator"
 SIDES = range(32, 513)
 MOST_NODES = 200
-KEPT = 64
+KEPT, KEPT_BYTES = 64, 256 * 1024**2  # a long walk has 150 MB
 QUALITY = 88
 
 INCOMPLETE = "The graph before this node is not complete: connect its inputs for a preview."
@@ -50,7 +50,7 @@ class Explorer:
     """Carries out graphs of W; results are kept by what made them."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Any] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Any, ...]] = OrderedDict()
 
     def picture(self, graph: Graph, node: str, side: int, wanted: Callable[..., None]) -> bytes:
         """The first point that `node` gives, painted at about `side` pixels, as JPEG. Raises ExplorerError."""
@@ -106,10 +106,15 @@ class Explorer:
             inputs = inputs | {"torch_compile": False}  # for a glance, minutes of compiling are too long
         if signature not in self._kept:
             self._kept[signature] = node.execute(**inputs).result
-            while len(self._kept) > KEPT:
+            while len(self._kept) > KEPT or (len(self._kept) > 1 and sum(map(size_of, self._kept.values())) > KEPT_BYTES):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(signature)
         return self._kept[signature]
+
+
+def size_of(results: tuple[Any, ...]) -> int:
+    """Bytes of the points of W in what a node gave."""
+    return sum(part.values.nbytes for part in results if isinstance(part, Latents))
 
 
 def is_graph(graph: Any) -> bool:

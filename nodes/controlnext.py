@@ -34,8 +34,7 @@ class LoadControlNeXt(io.ComfyNode):
                     options=choices,
                     default=choices[0],
                     tooltip="The named ones are downloaded the first time they are used. Your own files in "
-                    "models/style_atelier are "
-                    "listed below them.",
+                    "models/style_atelier are listed below them.",
                 ),
                 io.Combo.Input(
                     "variant",
@@ -43,17 +42,15 @@ class LoadControlNeXt(io.ComfyNode):
                     default=AUTOMATIC,
                     advanced=True,
                     tooltip="Where it enters the model. automatic goes by the file and by the model that samples; SD1.5 v2, "
-                    "SDXL and SVD "
-                    "files look the same.",
+                    "SDXL and SVD files look the same.",
                 ),
                 io.Combo.Input(
                     "normalisation",
                     options=["code", "paper"],
                     default="code",
                     advanced=True,
-                    tooltip="How the control is fitted to the features: as the authors' code does it, which is what the "
-                    "files were trained "
-                    "with, or by the formula in their paper.",
+                    tooltip="How the control is fitted to the features: as the authors' code does it, which is what the files "
+                    "were trained with, or by the formula in their paper.",
                 ),
             ],
             outputs=[ControlNetSocket.Output(display_name="control_net", tooltip="For Apply ControlNet (strength 0.35 to 1).")],
@@ -83,9 +80,8 @@ class ControlNeXtWeights(io.ComfyNode):
             node_id="StyleAtelierControlNeXtWeights",
             display_name="ControlNeXt Weights",
             category="Style Atelier/diffusion",
-            description="Adds the UNet weights that ship with a ControlNeXt to the model: with them the control works "
-            "as its authors show "
-            "it. They unload and stack like a LoRA.",
+            description="Adds the UNet weights that ship with a ControlNeXt to the model: with them the control works as its "
+            "authors show it. They unload and stack like a LoRA.",
             search_aliases=["controlnext unet", "controlnext lora", "merge controlnext"],
             inputs=[
                 ModelSocket.Input("model", tooltip="The Stable Diffusion model that the ControlNeXt was trained for."),
@@ -125,9 +121,8 @@ class ControlNeXtWeights(io.ComfyNode):
         unknown = [name for name in tensors if name not in base or base[name].shape != tensors[name].shape]
         if unknown:
             raise ValueError(
-                f"weights has {len(unknown)} of {len(tensors)} tensors that do not fit the model, such as "
-                f"{unknown[0]}: choose the file of "
-                "this kind of model"
+                f"weights has {len(unknown)} of {len(tensors)} tensors that do not fit the model, such as {unknown[0]}: "
+                "choose the file of this kind of model"
             )
         found = kind_of(tensors, base) if kind == AUTOMATIC else kind
         report = f"{len(tensors)} tensors as {found}, strength {strength:g}"
@@ -135,9 +130,8 @@ class ControlNeXtWeights(io.ComfyNode):
         if strength == 0:
             return io.NodeOutput(model, report)
         made = model.clone()
-        patches = {name: ("diff", (tensor,)) for name, tensor in tensors.items()}
         if found == "full":
             made.add_patches({name: (tensor,) for name, tensor in tensors.items()}, strength, 1 - strength)
         else:
-            made.add_patches(patches, strength)
+            made.add_patches({name: ("diff", (tensor,)) for name, tensor in tensors.items()}, strength)
         return io.NodeOutput(made, report)

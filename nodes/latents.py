@@ -116,7 +116,7 @@ class SampleW(io.ComfyNode):
             psi=truncation_psi,
             cutoff=None if truncation_cutoff < 0 else truncation_cutoff,
             towards=tuple((seed, amount) for seed, amount in ((x_seed, x), (y_seed, y)) if amount),
-            mix_seed=None if mix_layers == "none" else mix_seed,
+            mix_seed=mix_seed,
             mix_layers="" if mix_layers == "none" else mix_layers,
         )
         with _host.on_device(generator, MAPPING_BYTES):

@@ -26,8 +26,8 @@ class LoadEncoder(io.ComfyNode):
             node_id="StyleAtelierLoadEncoder",
             display_name="Load Style Encoder",
             category="Style Atelier/loaders",
-            description="Loads the network that looks at pictures and describes them as "
-            "features. Use the encoder that belongs to your decoder.",
+            description="Loads the network that looks at pictures and describes them as features. Use the encoder that "
+            "belongs to your decoder.",
             search_aliases=["vgg", "vgg19", "vgg16", "encoder loader", "style features", "filter bank"],
             inputs=[
                 io.Combo.Input(
@@ -38,8 +38,8 @@ class LoadEncoder(io.ComfyNode):
                     options=["max", "average"],
                     default="max",
                     advanced=True,
-                    tooltip="How the encoder shrinks its features. max is what decoders were "
-                    "trained with; average gives smoother features.",
+                    tooltip="How the encoder shrinks its features. max is what decoders were trained with; average gives "
+                    "smoother features.",
                 ),
             ],
             outputs=[EncoderSocket.Output(display_name="encoder", tooltip="For Encode Picture.")],
@@ -64,8 +64,8 @@ class LoadDecoder(io.ComfyNode):
             node_id="StyleAtelierLoadDecoder",
             display_name="Load Style Decoder",
             category="Style Atelier/loaders",
-            description="Loads the network that paints a picture from features. It "
-            "understands only the features of its own encoder.",
+            description="Loads the network that paints a picture from features. It understands only the features of its own "
+            "encoder.",
             search_aliases=["adain decoder", "wct decoder", "decoder loader"],
             inputs=[
                 io.Combo.Input(

@@ -44,8 +44,7 @@ class LoadLora(io.ComfyNode):
             display_name="Load LoRA (Style Atelier)",
             category="Style Atelier/diffusion",
             description="Loads a LoRA with every key accounted for (also those that ComfyUI drops in silence), block by "
-            "block, over the "
-            "time of sampling, and says what it did.",
+            "block, over the time of sampling, and says what it did.",
             search_aliases=[
                 "lora",
                 "lora block weight",
@@ -77,23 +76,20 @@ class LoadLora(io.ComfyNode):
                     options=list(PRESETS),
                     default=ALL,
                     tooltip="Which blocks of the model: all, those that carry style or content, B-LoRA's two halves, or the "
-                    "classic sets. "
-                    "Not every kind of model has every set.",
+                    "classic sets. Not every kind of model has every set.",
                 ),
                 io.String.Input(
                     "block_weights",
                     default="",
                     tooltip="A weight for each block instead of the set: numbers, BASE first (17 or 26 for SD1.5, 12 or 20 "
-                    "for SDXL), or "
-                    "names, such as OUT01=1, IN=0.5, rest=0.",
+                    "for SDXL), or names, such as OUT01=1, IN=0.5, rest=0.",
                 ),
                 io.String.Input(
                     "curve",
                     default="",
                     advanced=True,
                     tooltip="The strength over the sampling, as part: factor, such as 0: 1, 0.5: 0.2. It travels with what "
-                    "the text encoder "
-                    "encodes, so connect clip. Empty: the same strength throughout.",
+                    "the text encoder encodes, so connect clip. Empty: the same strength throughout.",
                 ),
             ],
             outputs=[

@@ -109,9 +109,8 @@ class LinearSeparability(io.ComfyNode):
                 WSocket.Input("w", tooltip="At least 20 points, better a thousand, from Sample W with a range of seeds."),
                 io.Mask.Input(
                     "labels",
-                    tooltip="One mask for each point, in order: its mean brightness says how surely its picture has "
-                    "the attribute, "
-                    "0 no, 1 yes. Such as the mask of what a detector found in the synthesized pictures.",
+                    tooltip="One mask for each point, in order: its mean brightness says how surely its picture has the "
+                    "attribute, 0 no, 1 yes. Such as the mask of what a detector found in the synthesized pictures.",
                 ),
                 io.Float.Input(
                     "keep",

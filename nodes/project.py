@@ -58,9 +58,8 @@ class Project(io.ComfyNode):
                     "space",
                     options=["W", "W+"],
                     default="W",
-                    tooltip="W stays on pictures that the generator could make, and edits well; W+ finds a style for "
-                    "each layer: nearer "
-                    "to the picture, but it edits less well.",
+                    tooltip="W stays on pictures that the generator could make, and edits well; W+ finds a style for each "
+                    "layer: nearer to the picture, but it edits less well.",
                 ),
                 io.Boolean.Input(
                     "optimise_noise",

@@ -64,9 +64,8 @@ class Synthesize(io.ComfyNode):
                     options=["authors", "full"],
                     default="authors",
                     advanced=True,
-                    tooltip="authors computes the highest resolutions in half precision on a graphics card where the "
-                    "file says that "
-                    "it was trained so; full computes all in full. The processor always works in full.",
+                    tooltip="authors computes the highest resolutions in half precision on a graphics card where the file "
+                    "says that it was trained so; full computes all in full. The processor always works in full.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="A picture for each point.")],

@@ -55,6 +55,9 @@ def merge(
         merged[f"{name}.lora_up.weight"] = up.reshape(*up.shape, *(1,) * (len(shape) - 1)).contiguous()
         merged[f"{name}.lora_down.weight"] = down.reshape(-1, *shape).contiguous()
         merged[f"{name}.alpha"] = torch.tensor(float(up.shape[1]))
+        bias = bias_of(parts)
+        if bias is not None:
+            merged[f"{name}.diff_b"] = bias
         progress(done, len(gathered))
     return Merged(merged, energy, ranks)
 
@@ -63,7 +66,7 @@ def factors(parts: Sequence[tuple[Module, float]]) -> tuple[Tensor, Tensor, tupl
     """(up [O, R], down [R, I...], shape of one input) of the weighted sum of one layer's changes."""
     ups, downs, shapes = [], [], set()
     for module, weight in parts:
-        if module.kind == "LoRA" and "mid" not in module.parts:
+        if module.kind == "LoRA" and not {"mid", "reshape_weight"} & module.parts.keys():
             up, down = module.parts["up"].float().flatten(1), module.parts["down"].float()
             scale = module.scale
         else:
@@ -78,6 +81,12 @@ def factors(parts: Sequence[tuple[Module, float]]) -> tuple[Tensor, Tensor, tupl
     if len({up.shape[0] for up in ups}) > 1 or len({down.shape[1] for down in downs}) > 1:
         raise ValueError(f"{parts[0][0].name} has other sizes in one of the files: merge LoRAs of one kind of model")
     return torch.cat(ups, dim=1), torch.cat(downs), max(shapes, key=len)
+
+
+def bias_of(parts: Sequence[tuple[Module, float]]) -> Tensor | None:
+    """The weighted sum of one layer's changes of its bias, which no rank reduces; None where no file changes it."""
+    changes = [module.parts["diff_b"].float() * weight for module, weight in parts if "diff_b" in module.parts]
+    return torch.stack(changes).sum(0) if changes else None
 
 
 def reduced(up: Tensor, down: Tensor, rank: int) -> tuple[Tensor, Tensor, float]:

@@ -108,7 +108,7 @@ def modules_of(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Module], list[s
 def change(module: Module) -> Tensor:
     """The change of the weight [O, I, ...] at strength 1, float32. Raises ValueError for kinds that need the base weight."""
     p = {part: tensor.float() for part, tensor in module.parts.items()}
-    if module.kind == "LoRA":
+    if module.kind == "LoRA" and "reshape_weight" not in p:
         up, down = p["up"], p["down"]
         if "mid" in p:
             full = torch.einsum("or,rskl,si->oikl", up.flatten(1), p["mid"], down.flatten(1))

@@ -147,6 +147,16 @@ def test_other_kinds_merge() -> None:
         merge([({"x": drawn(2)}, 1.0)])
 
 
+def test_changes_of_biases_are_kept() -> None:
+    one, two = lora("m", seed=1) | {"m.diff_b": drawn(6, seed=3)}, lora("m", seed=2) | {"m.diff_b": drawn(6, seed=4)}
+    for rank in (0, 1):
+        merged = merge([(one, 0.5), (two, -2.0), (lora("m"), 1.0)], rank).tensors
+        torch.testing.assert_close(merged["m.diff_b"], 0.5 * one["m.diff_b"] - 2 * two["m.diff_b"])
+    assert "m.diff_b" not in merge([(lora("m"), 1.0)]).tensors
+    with pytest.raises(ValueError, match="leave that file out"):
+        merge([(lora("m") | {"m.reshape_weight": torch.tensor([6, 8])}, 1.0)])
+
+
 def test_files(tmp_path: Path) -> None:
     merged = merge([(lora("m"), 1.0)])
     first, second = (write_lora(merged, tmp_path, "set/mine", "one x 1") for _ in range(2))
