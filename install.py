@@ -24,6 +24,7 @@ PACK = Path(__file__).absolute().parent
 MODEL_FOLDER = "style_atelier"
 FAMILY_FOLDERS = (
     *("adain", "wct", "wct16x", "vgg", "own"),
+    *("adaattn", "cap_vstnet", "cin", "ghiasi", "johnson", "microast", "styleformer"),
     *("animegan2", "cyclegan", "funit", "munit", "photo2cartoon", "pix2pix", "stargan", "stargan2", "ugatit"),
     *("controlnext", "stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
 )

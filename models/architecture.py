@@ -9,11 +9,12 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from .generator import Generator
+from .stylizer import Stylizer
 from .translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks"]
+Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks", "part"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Architecture:
     rename: (state dict, configuration) -> the network's own parameter names.
     value_range: what the network takes at its public boundary. multiple: sides are padded to a multiple of this.
     licence: of the published weights (SPDX id or words).
-    translator, generator: for these, (network, name, title, licence) -> the Translator or Generator around it.
+    translator, generator, stylizer: for these, (network, name, title, licence) -> the Translator, Generator or Stylizer around
+    it.
     with_settings: (configuration, settings beside the tensors as text) -> configuration, where shapes do not tell all.
     """
 
@@ -42,6 +44,7 @@ class Architecture:
     multiple: int = 1
     translator: Callable[[Any, str, str, str], Translator] | None = None
     generator: Callable[[Any, str, str, str], Generator] | None = None
+    stylizer: Callable[[Any, str, str, str], Stylizer] | None = None
     with_settings: Callable[[Any, Mapping[str, str]], Any] | None = None
 
 

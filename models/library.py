@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -12,15 +13,16 @@ from .decoders.inverse_vgg import InverseVGG
 from .encoders.encoder import Encoder
 from .encoders.filter_bank import filter_bank
 from .encoders.vgg import VGG
-from .families import adain, pocket, wct
+from .families import adain, cap_vstnet, ghiasi, pocket, styleformer, wct
 from .families.pocket.network import Pocket
 from .registry import Checkpoint, architecture, open_checkpoint
 from .stylizer import Stylizer
 from .weights.catalogue import SIDECAR_SUFFIXES, Entry, FileSpec, load_catalogue
-from .weights.errors import WeightsError
+from .weights.errors import CheckpointError, WeightsError
 
 POCKET = "Pocket (built-in)"
 FILTER_BANK = "Filter bank (built-in)"
+CLOSED_FORMS = ("adain", "wct", "wct-16x")
 
 
 class Locate(Protocol):
@@ -67,8 +69,8 @@ def own(files: Iterable[str]) -> list[str]:
 
 
 def catalogued_decoders() -> dict[str, FileSpec]:
-    """ "adain/decoder" -> its file, for every decoder of a catalogued stylizer."""
-    entries = [e for e in load_catalogue().entries if e.kind == "stylizer"]
+    """ "adain/decoder" -> its file, for every decoder of a catalogued stylizer whose parts work apart."""
+    entries = [e for e in load_catalogue().entries if e.architecture in CLOSED_FORMS]
     return {f"{e.name}/{s.role}": s for e in entries for s in e.files if s.role.startswith("decoder")}
 
 
@@ -103,8 +105,19 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
         return pocket.stylizer(_built_in_pocket())
     entry = entry_of(choice)
     if entry is None:
-        return as_stylizer(open_checkpoint(locate.file(choice)))
+        path = locate.file(choice)
+        checkpoint = with_predictor(open_checkpoint(path), ghiasi.predictor_beside(path))
+        return as_stylizer(with_vgg16(checkpoint, locate), choice)
+    if entry.files[0].role == "stylizer":
+        return as_stylizer(open_checkpoint(locate.fetch(entry.files[0])), entry.name, entry)
     parts = {spec.role: partial(open_checkpoint, locate.fetch(spec)) for spec in entry.files}
+    if entry.architecture == "ghiasi":
+        predictor = next((locate.fetch(spec) for spec in entry.files if spec.role == "predictor"), None)
+        return as_stylizer(with_predictor(parts["transformer"](), predictor), entry.name, entry)
+    if entry.architecture == "styleformer":
+        return as_stylizer(with_vgg16(parts["networks"](), locate), entry.name, entry)
+    if entry.architecture in ("microast", "adaattn"):
+        return as_stylizer(together(entry.architecture, {role: read() for role, read in parts.items()}), entry.name, entry)
     if entry.name == "adain":
         return adain.stylizer(as_encoder(parts["encoder"]()), as_decoder(parts["decoder"]()))
     decoders = {level: as_decoder(parts[f"decoder{level}"]()) for level in wct.LEVELS}
@@ -144,12 +157,50 @@ def as_decoder(checkpoint: Checkpoint) -> Decoder:
     return adain.as_decoder(network, checkpoint.architecture, checkpoint.architecture)
 
 
-def as_stylizer(checkpoint: Checkpoint) -> Stylizer:
-    """A Stylizer from one recognised file."""
+def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = None) -> Stylizer:
+    """A Stylizer from one recognised file; title and licence from the catalogue where it has the file."""
+    if checkpoint.architecture == "cap-vstnet":
+        named = entry.name if entry else checkpoint.path.name
+        checkpoint = replace(checkpoint, config=cap_vstnet.of_kind(checkpoint.config, named))
     network = checkpoint.build()
+    known = architecture(checkpoint.architecture)
+    if known.stylizer is not None:
+        title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.licence)
+        return known.stylizer(network, name or checkpoint.path.name, title, licence)
     if isinstance(network, Pocket):
         return pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")
+
+
+def with_predictor(checkpoint: Checkpoint, path: Path | None) -> Checkpoint:
+    """Ghiasi's transformer with the network that predicts its styles, where they are published apart."""
+    if checkpoint.architecture != "ghiasi" or checkpoint.config.predictor or path is None:
+        return checkpoint
+    found = open_checkpoint(path)
+    if not found.architecture.startswith("ghiasi-"):
+        raise wrong_kind(found, "style predictor")
+    tensors = {**checkpoint.tensors, **found.tensors}
+    return replace(checkpoint, tensors=tensors, config=architecture("ghiasi").configure(tensors))
+
+
+def with_vgg16(checkpoint: Checkpoint, locate: Locate) -> Checkpoint:
+    """StyleFormer's networks with torchvision's VGG-16, which its authors' file leaves out."""
+    if checkpoint.architecture != "styleformer" or checkpoint.config.encoder:
+        return checkpoint
+    found = open_checkpoint(locate.fetch(load_catalogue().entry("vgg16").files[0]))
+    if found.architecture != "vgg16":
+        raise wrong_kind(found, "VGG-16 of torchvision")
+    tensors = styleformer.with_encoder(checkpoint.tensors, found.tensors)
+    return replace(checkpoint, tensors=tensors, config=styleformer.configure(tensors))
+
+
+def together(identity: str, parts: Mapping[str, Checkpoint]) -> Checkpoint:
+    """Files that hold one network each, by name, as one file of an architecture that has all of them."""
+    tensors = {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.tensors.items()}
+    known, first = architecture(identity), next(iter(parts.values()))
+    if not known.recognise(tensors):
+        raise CheckpointError(f"{first.path.name} and the files beside it are not those of {known.title}: remove them")
+    return Checkpoint(first.path, identity, known.configure(tensors), tensors, {})
 
 
 def wrong_kind(checkpoint: Checkpoint, wanted: str) -> WeightsError:
@@ -157,6 +208,7 @@ def wrong_kind(checkpoint: Checkpoint, wanted: str) -> WeightsError:
     what, title = checkpoint.kind, architecture(checkpoint.architecture).title
     advice = {
         "discriminator": "it only serves training: choose the generator's file",
+        "part": "the loader takes it with its other files, by their name in the list",
         "landmarks": "it is used by StarGAN v2 by itself: choose the translator's file",
     }.get(what, f"load it with the node for a {what}")
     return WeightsError(f"{checkpoint.path.name} is a {what} ({title}), not a {wanted}: {advice}")

@@ -14,17 +14,24 @@ from torch import Tensor, nn
 from .architecture import Architecture, Kind, Tensors
 from .encoders.encoder import no_gradients
 from .families import (
+    adaattn,
     adain,
     animegan2,
+    cap_vstnet,
+    cin,
     controlnext,
     cyclegan,
     funit,
+    ghiasi,
+    johnson,
+    microast,
     munit,
     photo2cartoon,
     pix2pix,
     pocket,
     stargan,
     stargan2,
+    styleformer,
     styleformer_gan,
     stylegan,
     stylegan2,
@@ -40,7 +47,7 @@ from .weights.errors import CheckpointError
 from .weights.readers import read_checkpoint
 
 FAMILIES = (
-    *(vgg, adain, wct, pocket),
+    *(vgg, adain, wct, pocket, johnson, cin, ghiasi, microast, styleformer, adaattn, cap_vstnet),
     *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
     *(stylegan, stylegan2, stylegan3, styleformer_gan),
     controlnext,
@@ -71,7 +78,7 @@ class Checkpoint:
 
     @property
     def kind(self) -> Kind:
-        """What it is for: encoder, decoder, stylizer, translator, generator, control, discriminator or landmarks."""
+        """What it is for: one of architecture.Kind."""
         return architecture(self.architecture).kind
 
     def build(self) -> nn.Module:
@@ -102,9 +109,9 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
     if known is None:
         what = describe(raw.tensors)
         seems = f"it seems to be {what}" if what else f"its first tensors are {', '.join(list(raw.tensors)[:3])}"
+        choices = {a.title.split(",")[0].split(" (")[0] for a in ARCHITECTURES if a.kind not in ("discriminator", "part")}
         raise CheckpointError(
-            f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of "
-            f"{', '.join(sorted({a.title.split(',')[0].split(' (')[0] for a in ARCHITECTURES if a.kind != 'discriminator'}))}"
+            f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of {', '.join(sorted(choices))}"
         )
     try:
         config = known.configure(raw.tensors)

@@ -7,14 +7,17 @@ serves both.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .decoders.decoder import Decoder, render_tiles, spread
+from .decoders.decoder import Decoder, spread
 from .encoders.encoder import Encoder
+from .moment_style import Part, packed, parts
 from .ops.affine import AffineMap, mix
 from .ops.masks import at_size, partition
 from .ops.moments import Moments, measure
@@ -22,6 +25,7 @@ from .ops.padding import pad_to_multiple
 from .ops.tiling import Tile, tiles
 from .ops.transfer import METHODS, moved, needs_covariance, transfer_map
 from .progress import Progress, glance, silent
+from .style import Style
 from .stylizer import StylizeOptions, Stylizer
 
 
@@ -37,9 +41,22 @@ class Stage:
         """The levels that are transferred."""
         return self.decoder.taps
 
-    def encode(self, images: Tensor) -> dict[str, Tensor]:
-        """Features of already padded images."""
-        return self.encoder.encoding(images, self.taps)
+    def compiled(self) -> Stage:
+        """The same stage, whose networks PyTorch compiles when they first run."""
+        made = copy.copy(self)
+        for name in ("encode", "render"):
+            object.__setattr__(made, name, torch.compile(getattr(self, name)))
+        return made
+
+    def encode(self, images: Tensor, half: bool = False) -> dict[str, Tensor]:
+        """Features of already padded images, as float32."""
+        with convolving(images, half):
+            return {tap: f.float() for tap, f in self.encoder.encoding(images, self.taps).items()}
+
+    def render(self, levels: Mapping[str, Tensor], condition: Tensor | None, half: bool = False) -> Tensor:
+        """The picture of padded features, as float32; not clamped."""
+        with convolving(next(iter(levels.values())), half):
+            return self.decoder.rendering.render(levels, condition).float()
 
     def pieces(self, images: Tensor, tile: int) -> list[Tile]:
         """Tiles whose context is enough to encode and then decode."""
@@ -73,6 +90,11 @@ class Stage:
         return totals
 
 
+def convolving(x: Tensor, half: bool) -> AbstractContextManager[object]:
+    """Inside, layers work in half precision where that is wanted."""
+    return torch.autocast(x.device.type, torch.float16) if half else nullcontext()
+
+
 class Beat:
     """Counts pieces of work and passes them to a Progress."""
 
@@ -102,73 +124,90 @@ class FeatureStylizer(Stylizer):
     """
 
     transforms = METHODS
+    has_statistics = True
+    has_half = True
 
     def __init__(self, name: str, title: str, licence: str, stages: Sequence[Stage], own: str) -> None:
         self.name, self.title, self.licence, self.own = name, title, licence, own
         self.stages = tuple(stages)
         modules = {id(m): m for s in stages for m in (s.encoder.module, s.decoder.module)}
         self.module = nn.ModuleList(modules.values())  # type: ignore[arg-type]
+        self.style_kind = "moments:" + "+".join(f"{s.encoder.name}/{','.join(s.taps)}" for s in self.stages)
         self.bytes_per_pixel = max(s.encoder.bytes_per_pixel(s.taps) + s.decoder.bytes_per_pixel for s in self.stages)
 
     def stylize(
         self,
         content: Tensor,
-        styles: Sequence[Tensor],
+        styles: Sequence[Tensor | Style],
         options: StylizeOptions = StylizeOptions(),
         progress: Progress = silent,
     ) -> Tensor:
-        options = options.checked(len(styles))
+        options = self.check(styles, options)
         method = self.own if options.transform == "own" else options.transform
         full = needs_covariance(method)
-        batch = max(content.shape[0], *(style.shape[0] for style in styles))
+        styles = [style.to(content.device) if isinstance(style, Style) else style for style in styles]
+        sizes = [style.batch if isinstance(style, Style) else style.shape[0] for style in styles]
+        batch = max(content.shape[0], *sizes)
         out = content.new_empty((batch, 3, *content.shape[-2:]))
         passes = 2 * len(self.stages)
         beat = Beat(batch * passes * self._pieces(content, options.tile), progress)
-        known: dict[tuple[int, int, int], dict[str, Moments]] = {}
+        known: dict[tuple[int, int, int], list[Part]] = {}
         for i in range(batch):
             picture = content[i % content.shape[0]][None]
             masks = [m[i % m.shape[0]][None] for m in options.content_masks]
             for number, stage in enumerate(self.stages):
-                targets = [
-                    self._style(known, number, k, i % style.shape[0], style, options, full) for k, style in enumerate(styles)
-                ]
+                targets = []
+                for k, (style, size) in enumerate(zip(styles, sizes, strict=True)):
+                    if (number, k, i % size) not in known:
+                        known[number, k, i % size] = self._parts(number, k, i % size, style, options, full)
+                    targets.append(known[number, k, i % size])
                 picture = self._run(stage, picture, targets, masks, options, method, beat)
             out[i] = picture[0].clamp(0, 1)
         return out
+
+    def style_of(self, style: Tensor, mask: Tensor | None = None, tile: int = 0, progress: Progress = silent) -> Style:
+        """Moments, with covariances so that they serve every transform, of the features of each stage and level."""
+        beat = Beat(style.shape[0] * len(self.stages) * self._pieces(style, tile), progress)
+        rows = [
+            [self._measured(stage, style, row, mask, True, tile, beat) for stage in self.stages] for row in range(style.shape[0])
+        ]
+        return packed(self.style_kind, rows, f"{style.shape[-1]} x {style.shape[-2]}")
+
+    def compiled(self) -> FeatureStylizer:
+        """Encoders and decoders: what lies between is linear algebra of a few small matrices."""
+        made = copy.copy(self)
+        made.stages = tuple(stage.compiled() for stage in self.stages)
+        return made
 
     def _pieces(self, content: Tensor, tile: int) -> int:
         height, width = content.shape[-2:]
         return 1 if not tile else -(-height // tile) * -(-width // tile)
 
-    def _style(
-        self,
-        known: dict[tuple[int, int, int], dict[str, Moments]],
-        number: int,
-        index: int,
-        row: int,
-        style: Tensor,
-        options: StylizeOptions,
-        full: bool,
+    def _parts(self, number: int, index: int, row: int, style: Tensor | Style, options: StylizeOptions, full: bool) -> list[Part]:
+        """What a stage is to know of row `row` of style `index`."""
+        stage = self.stages[number]
+        if isinstance(style, Style):
+            return parts(style, row, number, stage.taps)
+        mask = options.style_masks[index] if index < len(options.style_masks) else None
+        return [(1.0, self._measured(stage, style, row, mask, full, options.tile, Beat(1, silent)))]
+
+    def _measured(
+        self, stage: Stage, style: Tensor, row: int, mask: Tensor | None, full: bool, tile: int, beat: Beat
     ) -> dict[str, Moments]:
-        """Moments of picture `row` of style `index` at a stage; encoded once and kept for the call."""
-        if (number, index, row) not in known:
-            stage = self.stages[number]
-            picture = pad_to_multiple(style[row][None], stage.encoder.multiple)
-            mask = options.style_masks[index] if index < len(options.style_masks) else None
-            if mask is not None:
-                mask = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), stage.encoder.multiple)
-                if float(mask.sum()) < 1:
-                    raise ValueError(
-                        "style_masks holds an empty mask: paint the part of the style picture to take the style from"
-                    )
-            known[number, index, row] = stage.moments(picture, [mask], full, options.tile, Beat(1, silent))[0]
-        return known[number, index, row]
+        """Moments of one style picture at a stage."""
+        picture = pad_to_multiple(style[row][None], stage.encoder.multiple)
+        if mask is None:
+            return stage.moments(picture, [None], full, tile, beat)[0]
+        part = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), stage.encoder.multiple)
+        if float(part.sum()) < 1:
+            raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+        return stage.moments(picture, [part], full, tile, beat)[0]
 
     def _run(
         self,
         stage: Stage,
         picture: Tensor,
-        styles: Sequence[Mapping[str, Moments]],
+        styles: Sequence[Sequence[Part]],
         masks: Sequence[Tensor],
         options: StylizeOptions,
         method: str,
@@ -179,8 +218,9 @@ class FeatureStylizer(Stylizer):
         padded = pad_to_multiple(picture, stage.encoder.multiple)
         sized = partition([pad_to_multiple(at_size(m, height, width), stage.encoder.multiple) for m in masks]) if masks else []
         full = needs_covariance(method)
+        half = options.half and not full  # whitening makes much of what rounding leaves: up to eighty levels of 255
         tile = options.tile if options.tile < max(padded.shape[-2:]) else 0
-        whole = None if tile else stage.encode(padded)
+        whole = None if tile else stage.encode(padded, half)
         regions = [None, *sized]
         if whole is None:
             measured = stage.moments(padded, regions, full, tile, beat)
@@ -190,17 +230,23 @@ class FeatureStylizer(Stylizer):
                 {tap: measure(f, None if level is None else level[tap], full) for tap, f in whole.items()} for level in levels
             ]
             beat()
+        remembered = options.content_statistics
+        if remembered is not None:
+            start = f"stage{self.stages.index(stage)}"
+            measured = [
+                {tap: remembered.moments(f"{start}.{tap}.{region}", m) for tap, m in levels.items()}
+                for region, levels in enumerate(measured)
+            ]
         plan = self._plan(stage, padded, measured, styles, sized, options, method)
         if whole is not None:
-            conditions = _condition_map(plan, whole)
-            made = render_tiles(stage.decoder.rendering, _move(whole, plan), conditions, height, width)
+            made = stage.render(_move(whole, plan), _condition_map(plan, whole), half)[..., :height, :width]
             beat(glance(made))
             return made
         out = padded.new_empty(padded.shape)
         for piece in stage.pieces(padded, tile):
-            levels = stage.encode(piece.outer(padded))
+            levels = stage.encode(piece.outer(padded), half)
             local = [_cut(region, piece, stage.encoder.encoding.strides) for region in plan]
-            made = stage.decoder.rendering.render(_move(levels, local), _condition_map(local, levels))
+            made = stage.render(_move(levels, local), _condition_map(local, levels), half)
             target = piece.core(out)
             target.copy_(piece.inner(made)[..., : target.shape[-2], : target.shape[-1]])
             beat(glance(out) if len(self.stages) == 1 else None)
@@ -211,7 +257,7 @@ class FeatureStylizer(Stylizer):
         stage: Stage,
         padded: Tensor,
         measured: Sequence[Mapping[str, Moments]],
-        styles: Sequence[Mapping[str, Moments]],
+        styles: Sequence[Sequence[Part]],
         masks: Sequence[Tensor],
         options: StylizeOptions,
         method: str,
@@ -221,22 +267,25 @@ class FeatureStylizer(Stylizer):
         rendering = stage.decoder.rendering
         if not masks:
             weights = options.weights or (1.0,) * len(styles)
-            maps = {
-                tap: mix([transfer_map(m, s[tap], method) for s in styles], weights).weaken(options.strength)
-                for tap, m in whole.items()
-            }
+            every = [(weight * share, s) for weight, style in zip(weights, styles, strict=True) for share, s in style]
+            maps = {tap: _mapped(m, every, tap, method).weaken(options.strength) for tap, m in whole.items()}
             return [Region(None, maps, rendering.condition({tap: moved(m, maps[tap]) for tap, m in whole.items()}))]
         plan = []
         for own, style, mask in zip(rest, styles, masks, strict=True):
             # a region too small to have statistics takes those of the whole picture
             source = {tap: m if float(m.weight.min()) > 2 else whole[tap] for tap, m in own.items()}
-            maps = {tap: transfer_map(m, style[tap], method).weaken(options.strength) for tap, m in source.items()}
+            maps = {tap: _mapped(m, style, tap, method).weaken(options.strength) for tap, m in source.items()}
             condition = rendering.condition({tap: moved(m, maps[tap]) for tap, m in source.items()})
             plan.append(Region(stage.level_masks(mask, padded), maps, condition))
         uncovered = 1 - torch.stack(list(masks)).sum(0)
         unchanged = {tap: AffineMap(torch.ones_like(m.mean), torch.zeros_like(m.mean)) for tap, m in whole.items()}
         plan.append(Region(stage.level_masks(uncovered, padded), unchanged, rendering.condition(whole)))
         return plan
+
+
+def _mapped(content: Moments, styles: Sequence[Part], tap: str, method: str) -> AffineMap:
+    """The map to styles mixed by their shares."""
+    return mix([transfer_map(content, style[tap], method) for _, style in styles], [share for share, _ in styles])
 
 
 def _cut(region: Region, piece: Tile, strides: Mapping[str, int]) -> Region:

@@ -8,6 +8,7 @@ from . import _host
 from ._explorer_routes import register_explorer
 from ._weights_routes import register_routes
 from .color import KeepColor
+from .compare_stylizers import CompareStylizers
 from .controlnext import ControlNeXtWeights, LoadControlNeXt
 from .directions import Directions, EditW
 from .faces import FaceCrop, PasteFace
@@ -19,8 +20,12 @@ from .lora import LoadLora, LoraInfo, MergeLora
 from .measures import LinearSeparability, PerceptualPathLength
 from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
+from .style_files import LoadStyle, SaveStyle
+from .styles import BlendStyles, EncodeStyle, InterpolateStyles
 from .stylize import Stylize
+from .stylize_video import StylizeVideo
 from .synthesize import Synthesize
+from .temporal import TemporalError
 from .translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
@@ -61,6 +66,14 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    EncodeStyle,
+    BlendStyles,
+    InterpolateStyles,
+    SaveStyle,
+    LoadStyle,
+    StylizeVideo,
+    CompareStylizers,
+    TemporalError,
 ]
 
 

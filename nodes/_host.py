@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +29,7 @@ from ..models.weights.download import fetch, settings_from_environment
 from ._sockets import Hosted
 
 FOLDER = "style_atelier"
-EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".pkl", ".index"}
+EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".pkl", ".index", ".model", ".onnx", ".json"}
 GIB = 1024**3
 MIB = 1024**2
 SHARE_OF_FREE_MEMORY = 0.5
@@ -38,6 +40,7 @@ PREVIEW_SIDE = 512
 SECONDS_BETWEEN_REPORTS = 0.2
 STEPS = 1000  # of the bar, for each part of the work
 
+Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
 log = logging.getLogger("style_atelier")
 # Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
 _glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
@@ -64,6 +67,15 @@ def file_stamp(choice: str | None) -> int:
     """When the file of this choice was last changed (ns); 0 for a choice that is no file, or comes over a wire (None)."""
     path = folder_paths.get_full_path(FOLDER, choice) if choice else None
     return Path(path).stat().st_mtime_ns if path else 0
+
+
+def temporary_file(suffix: str) -> Path:
+    """A new empty file in the host's temporary folder, which the host empties when it starts and ends."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(suffix, "style_atelier_", folder)
+    os.close(descriptor)
+    return Path(name)
 
 
 class Locator:
@@ -182,18 +194,26 @@ def compute(work: Callable[[torch.device], Result], memory: float) -> Result:
 
 
 def pieces(
-    size: tuple[int, int], batch: int, bytes_per_pixel: float, budget: float, work: Callable[[int, int], Result]
+    size: tuple[int, int],
+    batch: int,
+    bytes_per_pixel: float,
+    budget: float,
+    work: Callable[[int, int], Result],
+    resident: float = 0.0,
 ) -> Result:
     """Call work(pictures at once, side of tiles or 0) so that it stays in the budget; smaller when memory runs out.
 
-    size: height and width of the largest picture. budget: GiB, 0 for a share of what is free. The plan is shown on the node.
+    size: height and width of the largest picture. budget: GiB, 0 for a share of what is free. resident: bytes per pixel of the
+    whole picture that tiles cannot save. The plan is shown on the node.
     """
     height, width = size
     limit = budget * GIB or automatic_budget(mm.get_torch_device())
     together = int(min(max(limit // (bytes_per_pixel * height * width), 1), PICTURES_AT_ONCE, batch))
     tile = tile_for_budget(height, width, 1, bytes_per_pixel, int(limit))
+    if tile and resident:
+        tile = tile_for_budget(height, width, 1, bytes_per_pixel, int(max(limit - resident * height * width, 0)))
     while True:
-        show(describe(size, together, tile, bytes_per_pixel))
+        show(describe(size, together, tile, bytes_per_pixel, resident))
         try:
             return work(together, tile)
         except Exception as error:
@@ -234,16 +254,18 @@ def automatic_budget(device: torch.device) -> float:
     return min(free, LARGEST_PIECE_ON_CPU) if device.type == "cpu" else free
 
 
-def piece_memory(size: tuple[int, int], together: int, tile: int, bytes_per_pixel: float) -> float:
-    """Bytes that one piece of work takes."""
+def piece_memory(size: tuple[int, int], together: int, tile: int, bytes_per_pixel: float, resident: float = 0.0) -> float:
+    """Bytes that one piece of work takes. resident: bytes per pixel of the whole picture that tiles cannot save."""
     height, width = size
-    return together * bytes_per_pixel * (min(height, tile) * min(width, tile) if tile else height * width)
+    if not tile:
+        return together * bytes_per_pixel * height * width
+    return together * bytes_per_pixel * min(height, tile) * min(width, tile) + resident * height * width
 
 
-def describe(size: tuple[int, int], together: int, tile: int, bytes_per_pixel: float) -> str:
+def describe(size: tuple[int, int], together: int, tile: int, bytes_per_pixel: float, resident: float = 0.0) -> str:
     """The plan in words: "6 tiles of 1024 px, about 1.9 GiB"."""
     height, width = size
-    memory = piece_memory(size, together, tile, bytes_per_pixel)
+    memory = piece_memory(size, together, tile, bytes_per_pixel, resident)
     amount = f"about {memory / GIB:.1f} GiB" if memory >= 0.1 * GIB else f"about {max(memory / MIB, 1):.0f} MiB"
     if tile:
         return f"{-(-height // tile) * -(-width // tile)} tiles of {tile} px, {amount}"
@@ -257,6 +279,12 @@ def raise_unless_out_of_memory(error: Exception) -> None:
 
 
 # What the person sees
+
+
+def blocker(reason: str) -> Any:
+    """In place of an output's value: nodes that need it do not run, and the person reads why. None on the embedded host."""
+    blocks = sys.modules.get("comfy_execution.graph_utils")
+    return None if blocks is None else blocks.ExecutionBlocker(reason)
 
 
 def show(text: str) -> None:

@@ -39,9 +39,11 @@ class Picture:
         if not size:
             return self
         scale = size / min(self.height, self.width)
-        height, width = (max(1, round(side * scale)) for side in (self.height, self.width))
-        alpha = None if self.alpha is None else same_size(self.alpha, height, width)
-        return Picture(same_size(self.rgb, height, width), alpha)
+        return self.resized(*(max(1, round(side * scale)) for side in (self.height, self.width)))
+
+    def resized(self, height: int, width: int) -> Picture:
+        """At another size."""
+        return Picture(same_size(self.rgb, height, width), None if self.alpha is None else same_size(self.alpha, height, width))
 
 
 def from_image(image: Any, name: str) -> Picture:

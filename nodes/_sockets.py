@@ -21,8 +21,10 @@ ModelSocket = io.Custom("MODEL")  # the host's own types, which the embedded hos
 ClipSocket = io.Custom("CLIP")
 ControlNetSocket = io.Custom("CONTROL_NET")
 HooksSocket = io.Custom("HOOKS")
+VideoSocket = io.Custom("VIDEO")
 LoraStackSocket = io.Custom("LORA_STACK")  # a list of (file, strength, text encoder's strength), as other packs pass it
 CropSocket = io.Custom("ATELIER_CROP")
+StyleSocket = io.Custom("ATELIER_STYLE")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 
 Model = TypeVar("Model")

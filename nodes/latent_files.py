@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import folder_paths
 from comfy_api.latest import io
 
 from ..models.latent_file import SUFFIX, read_latents, write_latents
 from ..models.latents import Latents
-from ..models.numbered import contained
 from . import _host
+from ._saved import Saved
 from ._sockets import WSocket
 
-FOLDER = "style_atelier_w"
-NONE = "none saved yet"
-
-
-def folder() -> Path:
-    """Where points of W are kept: output/style_atelier_w."""
-    return Path(folder_paths.get_output_directory(), FOLDER)
-
-
-def saved() -> list[str]:
-    """Names of the files there, with forward slashes."""
-    root = folder()
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob(f"*{SUFFIX}")) if root.is_dir() else []
+SAVED = Saved("style_atelier_w", SUFFIX, "Save W")
 
 
 class SaveW(io.ComfyNode):
@@ -53,8 +38,7 @@ class SaveW(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, name: str) -> io.NodeOutput:
-        path = write_latents(w, contained(folder(), name, SUFFIX))
-        _host.show(f"saved as {path.relative_to(folder().resolve()).as_posix()}")
+        _host.show(SAVED.told(write_latents(w, SAVED.place(name))))
         return io.NodeOutput(w)
 
 
@@ -63,7 +47,7 @@ class LoadW(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = saved() or [NONE]
+        choices = SAVED.choices()
         return io.Schema(
             node_id="StyleAtelierLoadW",
             display_name="Load W",
@@ -83,13 +67,8 @@ class LoadW(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, name: str) -> int:
-        path = folder() / name
-        return path.stat().st_mtime_ns if path.is_file() else 0
+        return SAVED.stamp(name)
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
-        start = contained(folder(), name, SUFFIX)
-        path = start.with_name(f"{start.name}{SUFFIX}")
-        if not path.is_file():
-            raise ValueError(f"There is no file {name!r} in {folder()}: save one with Save W, or choose another of the list")
-        return io.NodeOutput(read_latents(path))
+        return io.NodeOutput(read_latents(SAVED.path(name)))

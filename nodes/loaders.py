@@ -94,22 +94,38 @@ class LoadStylizer(io.ComfyNode):
             display_name="Load Stylizer",
             category="Style Atelier/loaders",
             description="Loads a complete style transfer method, for Stylize. The built-in one needs no download.",
-            search_aliases=["style transfer", "neural style", "adain", "wct", "stylizer loader", "arbitrary style"],
+            search_aliases=[
+                *("style transfer", "neural style", "adain", "wct", "stylizer loader", "arbitrary style", "fast neural style"),
+                *("johnson", "magenta", "ghiasi", "microast", "adaattn", "cap-vstnet", "styleformer", "multi-style"),
+            ],
             inputs=[
                 io.Combo.Input(
                     "stylizer", options=library.stylizer_choices(_host.model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
+                io.Boolean.Input(
+                    "torch_compile",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Let PyTorch compile the method: the first picture of each size takes minutes, the next are faster "
+                    "on a graphics card. Needs a compiler that PyTorch can use; off works everywhere.",
+                ),
             ],
-            outputs=[StylizerSocket.Output(display_name="stylizer", tooltip="For Stylize.")],
+            outputs=[
+                StylizerSocket.Output(
+                    display_name="stylizer", tooltip="For Stylize, Stylize Video, Encode Style and Compare Stylizers."
+                )
+            ],
         )
 
     @classmethod
-    def fingerprint_inputs(cls, stylizer: str) -> int:
+    def fingerprint_inputs(cls, stylizer: str, torch_compile: bool = False) -> int:
         return _host.file_stamp(stylizer)
 
     @classmethod
-    def execute(cls, stylizer: str) -> io.NodeOutput:
-        return io.NodeOutput(_host.load("stylizer", stylizer, library.load_stylizer))
+    def execute(cls, stylizer: str, torch_compile: bool = False) -> io.NodeOutput:
+        hosted = _host.load("stylizer", stylizer, library.load_stylizer)
+        return io.NodeOutput(hosted.variant(hosted.model.compiled()) if torch_compile else hosted)
 
 
 class LoadTranslator(io.ComfyNode):

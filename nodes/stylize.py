@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from comfy_api.latest import io
@@ -10,24 +10,45 @@ from torch import Tensor
 
 from ..models.ops.color import keep_color as recolor
 from ..models.ops.transfer import METHODS
-from ..models.stylizer import StylizeOptions
+from ..models.style import Style
+from ..models.stylizer import StylizeOptions, Stylizer
 from . import _host
 from ._images import Picture, from_image, from_mask, read_weights, slots, take, to_image
-from ._sockets import Hosted, StylizerSocket
+from ._sockets import Hosted, StyleSocket, StylizerSocket
+from ._styles import Styles
 from .features import BUDGET_TOOLTIP, STRENGTH_TOOLTIP
 
 MOST_STYLES = 8
 LARGEST_SIZE = 16384
+STYLES_TOOLTIP = (
+    "The picture whose style to take. A socket for the next appears as you connect; several are mixed. Stylizers of one style "
+    "need none."
+)
+TAKEN_TOOLTIP = (
+    "Styles from Encode Style, Load Style, Blend Styles or Interpolate Styles, in place of pictures or beside them. A batch "
+    "gives a picture in each."
+)
+WEIGHTS_TOOLTIP = (
+    "How much of each style, such as 2, 1; taken styles come after pictures. Only the proportions count. Leave empty for equal "
+    "parts."
+)
+KEEP_COLOR_TOOLTIP = (
+    "Keep the photo's colours: luminance keeps them point by point, coral keeps the palette as a whole, no takes the style's."
+)
+PRECISION_TOOLTIP = (
+    "half computes in half precision on a graphics card: faster, half the memory. Only methods whose pictures stay the same to a "
+    "few levels of 255 do so: Pocket, AdaIN, fast neural style and magenta's."
+)
 
 
-def grown(id: str, kind: type[io.Image] | type[io.Mask], item: str, least: int, tooltip: str) -> io.Autogrow.Input:
+def grown(id: str, kind: type[io.ComfyTypeIO], item: str, tooltip: str, optional: bool = True) -> io.Autogrow.Input:
     """An input that grows a socket at a time, up to one for each style."""
-    template = io.Autogrow.TemplatePrefix(kind.Input(item, tooltip=tooltip), prefix=item, min=least, max=MOST_STYLES)
-    return io.Autogrow.Input(id, template=template, optional=least == 0, tooltip=tooltip)
+    template = io.Autogrow.TemplatePrefix(kind.Input(item, tooltip=tooltip), prefix=item, min=0, max=MOST_STYLES)
+    return io.Autogrow.Input(id, template=template, optional=optional, tooltip=tooltip)
 
 
 class Stylize(io.ComfyNode):
-    """A photo and one or more paintings -> the photo in their style."""
+    """A photo and paintings, or styles taken from them before -> the photo in their style."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -37,30 +58,17 @@ class Stylize(io.ComfyNode):
             category="Style Atelier",
             description="Paints a picture in the style of one or more others. The place "
             "to begin: photo, painting, stylizer, done.",
-            search_aliases=["style transfer", "neural style", "artistic filter", "paint like", "adain", "wct", "arbitrary style"],
+            search_aliases=[
+                *("style transfer", "neural style", "artistic filter", "paint like", "adain", "wct", "arbitrary style"),
+                *("fast neural style", "johnson", "microast", "adaattn", "cap-vstnet", "styleformer", "magenta", "regions"),
+            ],
             inputs=[
                 StylizerSocket.Input("stylizer", tooltip="From Load Stylizer."),
                 io.Image.Input("content", tooltip="The picture to paint anew, or a batch. Its transparency is kept."),
-                grown(
-                    "styles",
-                    io.Image,
-                    "style",
-                    1,
-                    "The picture whose style to take. A socket for the next appears as you connect; several are mixed.",
-                ),
+                grown("styles", io.Image, "style", STYLES_TOOLTIP, optional=False),
                 io.Float.Input("strength", default=1.0, min=0.0, max=1.0, step=0.01, tooltip=STRENGTH_TOOLTIP),
-                io.String.Input(
-                    "style_weights",
-                    default="",
-                    tooltip="How much of each style, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
-                ),
-                io.Combo.Input(
-                    "keep_color",
-                    options=["no", "luminance", "coral"],
-                    default="no",
-                    tooltip="Keep the photo's colours: luminance keeps them point by point, coral "
-                    "keeps the palette as a whole, no takes the style's.",
-                ),
+                io.String.Input("style_weights", default="", tooltip=WEIGHTS_TOOLTIP),
+                io.Combo.Input("keep_color", options=["no", "luminance", "coral"], default="no", tooltip=KEEP_COLOR_TOOLTIP),
                 io.Combo.Input(
                     "transform",
                     options=["own", *METHODS],
@@ -72,14 +80,13 @@ class Stylize(io.ComfyNode):
                     "content_masks",
                     io.Mask,
                     "content_mask",
-                    0,
-                    "Where each style goes, one mask for each style: white is painted in it. Any size.",
+                    "Where each style goes, one mask for each style: white is painted in it. Any size. Those of taken styles "
+                    "come after those of the pictures.",
                 ),
                 grown(
                     "style_masks",
                     io.Mask,
                     "style_mask",
-                    0,
                     "Which part of each style picture to take the style from. May be left out for some.",
                 ),
                 io.Int.Input(
@@ -94,9 +101,20 @@ class Stylize(io.ComfyNode):
                 io.Float.Input(
                     "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
                 ),
+                grown("taken_styles", StyleSocket, "taken_style", TAKEN_TOOLTIP),
+                io.Combo.Input(
+                    "precision",
+                    options=["full", "half"],
+                    default="full",
+                    optional=True,
+                    advanced=True,
+                    tooltip=PRECISION_TOOLTIP,
+                ),
             ],
             outputs=[
-                io.Image.Output(display_name="image", tooltip="The content in the style, one picture for each of the content's.")
+                io.Image.Output(
+                    display_name="image", tooltip="The content in the style, one picture for each of the content's or styles'."
+                )
             ],
         )
 
@@ -114,88 +132,104 @@ class Stylize(io.ComfyNode):
         memory_budget: float,
         content_masks: io.Autogrow.Type | None = None,
         style_masks: io.Autogrow.Type | None = None,
+        taken_styles: io.Autogrow.Type | None = None,
+        precision: str = "full",
     ) -> io.NodeOutput:
+        model: Stylizer = stylizer.model
         picture = from_image(content, "content").with_shorter_side(size)
-        job = Job.read(picture, styles, content_masks, style_masks)
+        job = Job.read(picture, Styles.read(model, styles, taken_styles), content_masks, style_masks)
         weights = read_weights(style_weights, len(job.styles), "style_weights")
-        model = stylizer.model
-        largest = max([picture, *job.styles], key=lambda p: p.height * p.width)
-        frame, cost = (largest.height, largest.width), model.bytes_per_pixel
+        model.check(*job.part(0, 1, torch.device("cpu")).asked(strength, weights, transform))
+        largest = max([picture, *job.styles.pictures], key=lambda p: p.height * p.width)
+        frame, cost, resident = (largest.height, largest.width), model.bytes_per_pixel, model.resident_bytes_per_pixel
 
-        def work(together: int, tile: int) -> Tensor:
+        def work(together: int, tile: int = 0) -> Tensor:
             starts = range(0, job.batch, together)
             watch = _host.Watch(len(starts))
             made = []
-            with _host.on_device(stylizer, _host.piece_memory(frame, together, tile, cost)) as device:
+            with _host.on_device(stylizer, _host.piece_memory(frame, together, tile, cost, resident)) as device:
+                half = precision == "half" and device.type != "cpu"
+                known = job if len(starts) == 1 else replace(job, styles=job.styles.taken(model, device, tile))
                 for i, start in enumerate(starts):
-                    part = job.part(start, min(start + together, job.batch), device)
-                    options = StylizeOptions(strength, weights, part.content_masks, part.style_masks, transform, tile)
-                    out = model.stylize(part.content.rgb, [style.rgb for style in part.styles], options, watch.part(i))
+                    part = known.part(start, min(start + together, job.batch), device)
+                    given, options = part.asked(strength, weights, transform)
+                    out = model.stylize(part.content.rgb, given, replace(options, tile=tile, half=half), watch.part(i))
                     if keep_color != "no":
                         out = recolor(out, part.content.rgb, keep_color)  # type: ignore[arg-type]
                     made.append(to_image(out, part.content.alpha, *_host.wire_format()))
             return torch.cat(made)
 
-        return io.NodeOutput(_host.pieces(frame, job.batch, cost, memory_budget, work))
+        if not model.exact_tiles:
+            return io.NodeOutput(_host.pictures_at_once(frame, job.batch, cost, work))
+        return io.NodeOutput(_host.pieces(frame, job.batch, cost, memory_budget, work, resident))
 
 
 @dataclass(frozen=True)
 class Job:
-    """Checked pictures and masks: one content mask (or none at all) and one style mask or None for each style."""
+    """Checked pictures, styles and masks: one content mask for each style, or none at all."""
 
     content: Picture
-    styles: tuple[Picture, ...]
+    styles: Styles
     content_masks: tuple[Tensor, ...]
-    style_masks: tuple[Tensor | None, ...]
 
     @classmethod
     def read(
-        cls,
-        content: Picture,
-        styles: io.Autogrow.Type,
-        content_masks: io.Autogrow.Type | None,
-        style_masks: io.Autogrow.Type | None,
+        cls, content: Picture, styles: Styles, content_masks: io.Autogrow.Type | None, style_masks: io.Autogrow.Type | None
     ) -> Job:
-        """Check the sockets: a mask belongs to the style of the same number. Raises ValueError with one sentence."""
-        pictures = {slot: from_image(image, f"style{slot}") for slot, image in slots(styles, "style").items()}
-        if not pictures:
-            raise ValueError("styles holds no picture: connect at least one.")
+        """Check the sockets: a mask belongs to the style of the same number, taken styles being counted on after the pictures.
+
+        Raises ValueError with one sentence.
+        """
+        pictures = {int(name.removeprefix("style")): name for name in styles.names if name.startswith("style")}
+        after = max(pictures, default=-1) + 1
+        taken = {after + int(name.removeprefix("taken_style")): name for name in styles.names if name not in pictures.values()}
+        numbered = pictures | taken
         where = slots(content_masks, "content_mask")
         source = slots(style_masks, "style_mask")
+        for slot in source.keys() & taken.keys():
+            raise ValueError(f"style_mask{slot} belongs to {taken[slot]}, which was taken before: connect it to Encode Style.")
         for name, masks in (("content_mask", where), ("style_mask", source)):
-            for slot in masks.keys() - pictures.keys():
+            for slot in masks.keys() - numbered.keys():
                 raise ValueError(f"{name}{slot} belongs to style{slot}, which is not connected: connect both or neither.")
-        missing = pictures.keys() - where.keys()
+        missing = numbered.keys() - where.keys()
         if where and missing:
             raise ValueError(f"content_mask{min(missing)} is missing: connect one content mask for each style, or none.")
+        sources = tuple(
+            from_mask(source[slot], f"style_mask{slot}", item.batch) if slot in source else None
+            for slot, item in zip(numbered, styles.items, strict=True)
+            if source
+        )
         return cls(
             content,
-            tuple(pictures.values()),
-            tuple(from_mask(where[slot], f"content_mask{slot}", content.batch) for slot in pictures if where),
-            tuple(
-                from_mask(source[slot], f"style_mask{slot}", picture.batch) if slot in source else None
-                for slot, picture in pictures.items()
-                if source
-            ),
+            replace(styles, masks=sources),
+            tuple(from_mask(where[slot], f"content_mask{slot}", content.batch) for slot in numbered if where),
         )
 
     @property
     def batch(self) -> int:
         """Number of results: the longest batch; shorter ones are repeated."""
-        return max(self.content.batch, *(style.batch for style in self.styles))
+        return max(self.content.batch, self.styles.batch)
 
-    def part(self, start: int, stop: int, device: torch.device) -> Job:
+    def part(self, start: int, stop: int, device: torch.device) -> Part:
         """What makes the results start to stop, on a device."""
 
         def cut(x: Tensor) -> Tensor:
             return take(x, start, stop).to(device)
 
-        def cut_picture(picture: Picture) -> Picture:
-            return Picture(cut(picture.rgb), None if picture.alpha is None else cut(picture.alpha))
+        alpha = None if self.content.alpha is None else cut(self.content.alpha)
+        styles, style_masks = self.styles.part(start, stop, device)
+        return Part(Picture(cut(self.content.rgb), alpha), styles, tuple(cut(mask) for mask in self.content_masks), style_masks)
 
-        return Job(
-            cut_picture(self.content),
-            tuple(cut_picture(style) for style in self.styles),
-            tuple(cut(mask) for mask in self.content_masks),
-            tuple(None if mask is None else cut(mask) for mask in self.style_masks),
-        )
+
+@dataclass(frozen=True)
+class Part:
+    """What makes some of the results, on the device."""
+
+    content: Picture
+    styles: list[Tensor | Style]
+    content_masks: tuple[Tensor, ...]
+    style_masks: tuple[Tensor | None, ...]
+
+    def asked(self, strength: float, weights: tuple[float, ...], transform: str) -> tuple[list[Tensor | Style], StylizeOptions]:
+        """Styles and options for the stylizer."""
+        return self.styles, StylizeOptions(strength, weights, self.content_masks, self.style_masks, transform)

@@ -1,4 +1,4 @@
-"""The activations of translators, applied in place."""
+"""The activations of translators and stylizers, applied in place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-Activation = Literal["none", "relu", "leaky", "tanh"]
+Activation = Literal["none", "relu", "leaky", "tanh", "sigmoid"]
 SLOPE = 0.2
 
 
@@ -17,4 +17,6 @@ def activate(x: Tensor, kind: Activation) -> Tensor:
         return x.relu_()
     if kind == "leaky":
         return F.leaky_relu_(x, SLOPE)
+    if kind == "sigmoid":
+        return x.sigmoid_()
     return x.tanh_() if kind == "tanh" else x

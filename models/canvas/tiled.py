@@ -11,21 +11,23 @@ are not stored but computed again from the smaller map before them, once for the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import sqrt
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.masks import at_size
 from ..ops.moments import Moments
-from ..ops.normalization import ScaleShift
+from ..ops.normalization import ScaleShift, Statistics
 from .activation import Activation, activate
 from .beat import Beat
 from .convolution import Kernel, Padding, Sides, convolve, doubled, doubled_valid
 from .planes import Plane, Window, kept
+from .regions import Regions, joined, large_enough, moments_under
 from .statistics import moments_of, statistics_of
-from .whole import Normalisation, dropped, sides_of, weights_like
+from .whole import Normalisation, as_measured, dropped, sides_of, weights_like
 
 USUAL_CHANNELS = 64
 SMALLEST_SIDE = 32
@@ -35,8 +37,10 @@ class Tiled:
     """The counterpart of `whole.Whole` on planes, for one picture [1, 3, H, W] at a time.
 
     tile: side of the tiles of a map of 64 channels, in positions; wider maps have smaller tiles. keep: bytes above which a map is
-    computed again instead of stored.
+    computed again instead of stored. settle: of statistics that normalisations measure to those that they use.
     """
+
+    settle: Callable[[Statistics], Statistics] = staticmethod(as_measured)
 
     def __init__(self, tile: int, keep: float, beat: Beat | None = None, dtype: torch.dtype = torch.float32) -> None:
         self.tile = tile
@@ -46,12 +50,12 @@ class Tiled:
 
     def open(self, images: Tensor) -> Plane:
         """The picture as a map."""
-        return kept(images.contiguous(memory_format=torch.channels_last))
+        return kept(images.to(self.dtype).contiguous(memory_format=torch.channels_last))
 
     def ranged(self, images: Tensor) -> Plane:
         """A picture in 0..1 as a map in -1..1."""
         two = torch.full((1, 3), 2.0, device=images.device)
-        return self.open(images.to(self.dtype)).with_pending((two, 1 - two), "none")
+        return self.open(images).with_pending((two, 1 - two), "none")
 
     def close(self, x: Plane) -> Tensor:
         """The map as a picture."""
@@ -83,13 +87,7 @@ class Tiled:
         self.beat()
         kernel = layer.kernel_size[0]
         reach = kernel // 2
-
-        def twice(window: Window) -> Tensor:
-            low = x.read(Window(window.top // 2, -(-window.bottom // 2), window.left // 2, -(-window.right // 2)))
-            top, left = window.top % 2, window.left % 2
-            return doubled(low)[:, :, top : top + window.bottom - window.top, left : left + window.right - window.left]
-
-        large = Plane(x.channels, 2 * x.height, 2 * x.width, twice)
+        large = self.doubled(x)
 
         def raw(window: Window) -> Tensor:
             even = not (window.top % 2 or window.left % 2 or window.bottom % 2 or window.right % 2)
@@ -102,6 +100,16 @@ class Tiled:
             return convolve(high, *weights_like(high, layer))
 
         return self._made(Plane(layer.out_channels, large.height, large.width, raw))
+
+    def doubled(self, x: Plane) -> Plane:
+        """Nearest neighbour to twice the size."""
+
+        def raw(window: Window) -> Tensor:
+            low = x.read(Window(window.top // 2, -(-window.bottom // 2), window.left // 2, -(-window.right // 2)))
+            top, left = window.top % 2, window.left % 2
+            return doubled(low)[:, :, top : top + window.bottom - window.top, left : left + window.right - window.left]
+
+        return Plane(x.channels, 2 * x.height, 2 * x.width, raw)
 
     def transpose(self, x: Plane, layer: nn.ConvTranspose2d) -> Plane:
         """A transposed convolution of stride 2 to twice the size."""
@@ -125,7 +133,22 @@ class Tiled:
 
     def norm(self, x: Plane, norm: Normalisation, act: Activation = "none") -> Plane:
         """A normalisation by the map's own statistics, then an activation; both are done as the map is read."""
-        return self._pending(x, norm(statistics_of(self._moments(x))), act)
+        return self._pending(x, norm(self.settle(statistics_of(self._moments(x)))), act)
+
+    def regional_norm(self, x: Plane, norms: Sequence[Normalisation], regions: Regions, act: Activation = "none") -> Plane:
+        """A normalisation for each region by the region's own statistics, then an activation."""
+        found = self._moments_under(x, regions.at(x.height, x.width))
+        by = [norm(self.settle(statistics_of(m))) for norm, m in zip(norms, found, strict=True)]
+        return self.regional_affine(x, by, regions, act)
+
+    def regional_affine(self, x: Plane, by: Sequence[ScaleShift], regions: Regions, act: Activation = "none") -> Plane:
+        """scale * x + shift by channel, both [1, C], for each region, then an activation."""
+        masks = regions.at(x.height, x.width)
+
+        def raw(window: Window) -> Tensor:
+            return joined(x.read(window), by, [window.cut(mask) for mask in masks])
+
+        return Plane(x.channels, x.height, x.width, raw, activation=act)
 
     def affine(self, x: Plane, by: ScaleShift, act: Activation = "none") -> Plane:
         """scale * x + shift by channel, then an activation."""
@@ -146,6 +169,14 @@ class Tiled:
             return values.mul_(window.cut(falls).to(values)).mul_(2)
 
         return self._made(Plane(x.channels, x.height, x.width, raw))
+
+    def cropped(self, x: Plane, amount: int) -> Plane:
+        """Without so many positions on each side."""
+
+        def raw(window: Window) -> Tensor:
+            return x.read(Window(window.top + amount, window.bottom + amount, window.left + amount, window.right + amount))
+
+        return Plane(x.channels, x.height - 2 * amount, x.width - 2 * amount, raw)
 
     def cat(self, x: Plane, y: Plane) -> Plane:
         """The channels of both."""
@@ -174,9 +205,34 @@ class Tiled:
         """Averages over positions, [1, C]."""
         return self._moments(x).mean.float()
 
+    def statistics(self, x: Plane, mask: Tensor | None = None) -> Statistics:
+        """Statistics over positions, under a mask [1, 1, H, W] in 0..1 of any size where there is one."""
+        return statistics_of(self._moments(x, None if mask is None else at_size(mask, x.height, x.width)))
+
     def greatest(self, x: Plane) -> Tensor:
         """Maxima over positions, [1, C]."""
         return torch.stack([x.read(window).amax(dim=(2, 3)) for window in self._windows(x)]).amax(dim=0).float()
+
+    def max_pool(self, x: Plane) -> Plane:
+        """The greatest of every 2x2 positions; sides are even."""
+
+        def raw(window: Window) -> Tensor:
+            return F.max_pool2d(x.read(Window(2 * window.top, 2 * window.bottom, 2 * window.left, 2 * window.right)), 2)
+
+        return self._made(Plane(x.channels, x.height // 2, x.width // 2, raw))
+
+    def every(self, x: Plane, step: int) -> Tensor:
+        """Every step-th position along both sides, from the first on, as a tensor; step is 1, 2, 4 or 8."""
+        out: Tensor | None = None
+        for window in self._windows(x):
+            values = x.read(window)[:, :, ::step, ::step]
+            if out is None:
+                shape = (1, x.channels, -(-x.height // step), -(-x.width // step))
+                out = torch.empty(shape, dtype=values.dtype, device=values.device, memory_format=torch.channels_last)
+            top, left = window.top // step, window.left // step
+            out[:, :, top : top + values.shape[2], left : left + values.shape[3]] = values
+        assert out is not None
+        return out
 
     def summed(self, x: Plane) -> Tensor:
         """The sum over channels as a tensor [1, 1, H, W]."""
@@ -226,13 +282,25 @@ class Tiled:
             return x.with_pending(by, act)
         return Plane(x.channels, x.height, x.width, x.read).with_pending(by, act)
 
-    def _moments(self, x: Plane) -> Moments:
+    def _moments(self, x: Plane, mask: Tensor | None = None) -> Moments:
         total: Moments | None = None
         for window in self._windows(x):
-            part = moments_of(x.read(window))
+            part = moments_of(x.read(window)) if mask is None else moments_under(x.read(window), window.cut(mask))
             total = part if total is None else total.merge(part)
         assert total is not None
         return total
+
+    def _moments_under(self, x: Plane, masks: Sequence[Tensor]) -> list[Moments]:
+        """Of each region, of the whole map for those that are too small; the map is read once."""
+        totals: list[Moments | None] = [None] * len(masks)
+        own = [mask if large_enough(mask) else None for mask in masks]
+        for window in self._windows(x):
+            values = x.read(window)
+            for i, mask in enumerate(own):
+                part = moments_of(values) if mask is None else moments_under(values, window.cut(mask))
+                before = totals[i]
+                totals[i] = part if before is None else before.merge(part)
+        return [total for total in totals if total is not None]
 
     def _windows(self, plane: Plane) -> Iterator[Window]:
         side = max(SMALLEST_SIDE, int(self.tile * sqrt(USUAL_CHANNELS / max(plane.channels, USUAL_CHANNELS))) // 8 * 8)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..ops.masks import at_size
 from ..ops.normalization import ScaleShift, Statistics
 from .activation import Activation, activate
 from .beat import Beat
-from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled_convolve, pad
+from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled, doubled_convolve, pad
+from .regions import Regions, joined, large_enough, moments_under
 from .statistics import moments_of, statistics_of
 
 Normalisation = Callable[[Statistics], ScaleShift]
@@ -40,12 +42,20 @@ def affine_(x: Tensor, by: ScaleShift) -> Tensor:
     return x.copy_(torch.addcmul(shift, x.float(), scale))
 
 
+def as_measured(measured: Statistics) -> Statistics:
+    """Statistics that nothing changes."""
+    return measured
+
+
 class Whole:
     """Layers on tensors [B, C, H, W]. A network's forward pass, written against this, also runs on `tiled.Tiled`.
 
     Every method gives a map that is the caller's own, and may use up the ones it is given; `fresh` keeps one for later.
-    dtype: of the maps that `ranged` begins with; convolutions follow it, statistics and normalisations are always float32.
+    dtype: of the maps that it begins with; convolutions follow it, statistics and normalisations are always float32.
+    settle: of statistics that normalisations measure to those that they use.
     """
+
+    settle: Callable[[Statistics], Statistics] = staticmethod(as_measured)
 
     def __init__(self, beat: Beat | None = None, dtype: torch.dtype = torch.float32) -> None:
         self.beat = beat or Beat()
@@ -53,7 +63,7 @@ class Whole:
 
     def open(self, images: Tensor) -> Tensor:
         """The picture as a map."""
-        return images.contiguous(memory_format=torch.channels_last)
+        return images.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     def ranged(self, images: Tensor) -> Tensor:
         """A picture in 0..1 as a map in -1..1."""
@@ -86,6 +96,10 @@ class Whole:
         self.beat()
         return doubled_convolve(x, *weights_like(x, layer), mode)
 
+    def doubled(self, x: Tensor) -> Tensor:
+        """Nearest neighbour to twice the size."""
+        return doubled(x)
+
     def transpose(self, x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
         """A transposed convolution."""
         self.beat()
@@ -93,7 +107,18 @@ class Whole:
 
     def norm(self, x: Tensor, norm: Normalisation, act: Activation = "none") -> Tensor:
         """A normalisation by the map's own statistics, then an activation."""
-        return self.affine(x, norm(statistics_of(moments_of(x))), act)
+        return self.affine(x, norm(self.settle(statistics_of(moments_of(x)))), act)
+
+    def regional_norm(self, x: Tensor, norms: Sequence[Normalisation], regions: Regions, act: Activation = "none") -> Tensor:
+        """A normalisation for each region by the region's own statistics, of one picture, then an activation."""
+        masks, whole = regions.at(*x.shape[2:]), moments_of(x)
+        found = [moments_under(x, mask) if large_enough(mask) else whole for mask in masks]
+        by = [norm(self.settle(statistics_of(m))) for norm, m in zip(norms, found, strict=True)]
+        return self.regional_affine(x, by, regions, act)
+
+    def regional_affine(self, x: Tensor, by: Sequence[ScaleShift], regions: Regions, act: Activation = "none") -> Tensor:
+        """scale * x + shift by channel, both [1, C], for each region of one picture, then an activation."""
+        return activate(joined(x, by, regions.at(*x.shape[2:])), act)
 
     def affine(self, x: Tensor, by: ScaleShift, act: Activation = "none") -> Tensor:
         """scale * x + shift by channel, both [B, C] or [1, C], then an activation."""
@@ -106,6 +131,10 @@ class Whole:
     def drop(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Dropout of one half, live as in training."""
         return x.mul_(dropped(x.shape, generator).to(x).mul_(2))
+
+    def cropped(self, x: Tensor, amount: int) -> Tensor:
+        """Without so many positions on each side."""
+        return x[:, :, amount:-amount, amount:-amount].contiguous(memory_format=torch.channels_last)
 
     def cat(self, x: Tensor, y: Tensor) -> Tensor:
         """The channels of both."""
@@ -125,9 +154,21 @@ class Whole:
         """Averages over positions, [B, C]."""
         return moments_of(x).mean.float()
 
+    def statistics(self, x: Tensor, mask: Tensor | None = None) -> Statistics:
+        """Statistics over positions, of one picture under a mask [1, 1, H, W] in 0..1 of any size where there is one."""
+        return statistics_of(moments_of(x) if mask is None else moments_under(x, at_size(mask, *x.shape[2:])))
+
     def greatest(self, x: Tensor) -> Tensor:
         """Maxima over positions, [B, C]."""
         return x.amax(dim=(2, 3)).float()
+
+    def max_pool(self, x: Tensor) -> Tensor:
+        """The greatest of every 2x2 positions; sides are even."""
+        return F.max_pool2d(x, 2)
+
+    def every(self, x: Tensor, step: int) -> Tensor:
+        """Every step-th position along both sides, from the first on, as a tensor; step is 1, 2, 4 or 8."""
+        return x[:, :, ::step, ::step].contiguous(memory_format=torch.channels_last)
 
     def summed(self, x: Tensor) -> Tensor:
         """The sum over channels as a tensor [B, 1, H, W]."""

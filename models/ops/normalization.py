@@ -56,6 +56,15 @@ def instance_norm(s: Statistics, weight: Tensor | None = None, bias: Tensor | No
     return scale, shift if bias is None else shift + bias
 
 
+def mean_variance_norm(s: Statistics, eps: float = EPS) -> ScaleShift:
+    """(x - mean) / sqrt(var + eps), UNBIASED variance, eps inside the root: the queries and keys of AdaAttN and SANet.
+
+    Park and Lee 2019 (arXiv:1812.02342); Liu et al. 2021 (arXiv:2108.03647), Huage001/AdaAttN.
+    """
+    scale = (s.unbiased_variance + eps).rsqrt()
+    return scale, -s.mean * scale
+
+
 def conditional_instance_norm(s: Statistics, gammas: Tensor, betas: Tensor, mixture: Tensor, eps: float = EPS) -> ScaleShift:
     """CIN: instance normalisation whose gamma and beta are those of a style, or a mixture of styles.
 
@@ -71,6 +80,17 @@ def adaptive_instance_norm(s: Statistics, mean: Tensor, std: Tensor, eps: float 
     mean, std: [B, C]; std is the factor itself (MUNIT, FUNIT). Huang and Belongie 2017 (arXiv:1703.06868), equation 8.
     """
     return instance_norm(s, std, mean, eps)
+
+
+def unbiased_adaptive_instance_norm(
+    s: Statistics, mean: Tensor, std: Tensor, strength: float | Tensor = 1.0, eps: float = EPS
+) -> ScaleShift:
+    """AdaIN as pytorch-AdaIN has it: std * (x - mean(x)) / sqrt(var + eps) + mean, UNBIASED variance, eps inside the root.
+
+    mean, std: [B, C], of the style. strength: from x itself (0) to this (1). MicroAST (arXiv:2211.15313) has the same.
+    """
+    scale, shift = mean_variance_norm(s, eps)
+    return 1 + strength * (scale * std - 1), strength * (shift * std + mean)
 
 
 def residual_adaptive_instance_norm(s: Statistics, gamma: Tensor, beta: Tensor, eps: float = EPS) -> ScaleShift:

@@ -1,5 +1,5 @@
-"""Reads checkpoints without ever running code from them: safetensors, TensorFlow's, and what torch.load takes with
-weights_only.
+"""Reads checkpoints without ever running code from them: safetensors, TensorFlow's, ONNX's numbers, and what torch.load takes
+with weights_only.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from torch import Tensor
 from .containers import check_tensors, pick, split_networks
 from .errors import CheckpointError
 from .official_pickle import read_official
+from .onnx import read_onnx
 from .screening import Form, screen
 from .tf_bundle import data_files, index_of, read_bundle
+from .tf_v1 import read_v1
+from .tfjs import read_tfjs, shards_of
 
 # Keys of the metadata that the converter writes.
 NETWORKS = "style_atelier.networks"
@@ -50,7 +53,12 @@ def read_checkpoint(path: Path) -> Raw:
     if bundle is not None:
         return _sound(bundle, Raw(read_bundle(bundle)), sum(file.stat().st_size for file in data_files(bundle)))
     form = screen(path)
-    if form is Form.PICKLE:
+    if form is Form.TFJS:
+        tensors = read_tfjs(path)
+        return _sound(path, Raw(tensors), 4 * sum(shard.stat().st_size for shard in shards_of(path)))
+    if form in (Form.ONNX, Form.TENSORFLOW_V1):
+        raw = Raw(read_onnx(path) if form is Form.ONNX else read_v1(path))
+    elif form is Form.PICKLE:
         raw = _read_official(path)
     else:
         raw = _read_safetensors(path) if form is Form.SAFETENSORS else _read_torch(path, form)

@@ -11,6 +11,9 @@ from pickletools import genops
 from typing import BinaryIO
 
 from .errors import CheckpointError
+from .onnx import looks_like_onnx
+from .tf_v1 import is_v1
+from .tfjs import is_tfjs
 from .transfer import looks_like_html
 
 LARGEST_HEADER = 100_000_000
@@ -40,6 +43,9 @@ class Form(enum.Enum):
     ZIP = "zip"
     LEGACY = "legacy"
     PICKLE = "pickle"
+    ONNX = "onnx"
+    TFJS = "tfjs"
+    TENSORFLOW_V1 = "tensorflow v1"
 
 
 def screen(path: Path) -> Form:
@@ -72,7 +78,15 @@ def _screen(path: Path, file: BinaryIO, size: int) -> Form:
         return Form.SAFETENSORS
     if start[:1] == b"\x80":
         return Form.PICKLE
-    raise CheckpointError(f"{path} is neither safetensors nor a PyTorch checkpoint; choose a file of weights.")
+    if looks_like_onnx(start):
+        return Form.ONNX
+    if is_tfjs(path):
+        return Form.TFJS
+    if is_v1(path):
+        return Form.TENSORFLOW_V1
+    raise CheckpointError(
+        f"{path} is neither safetensors nor a checkpoint of PyTorch, TensorFlow or ONNX; choose a file of weights."
+    )
 
 
 def _check_header(path: Path, file: BinaryIO, length: int, size: int) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -17,14 +16,12 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointError
+from .protobuf import fields
+from .table import MAGIC, MOST_TENSORS, rows
 
 INDEX = ".index"
-FOOTER = 48
-MAGIC = 0xDB4775248B80FB57
 LARGEST_INDEX = 64 << 20
-MOST_TENSORS = 100_000
 MOST_DIMENSIONS = 8
-LONGEST_NAME = 2048
 DTYPES = {
     1: torch.float32,
     2: torch.float64,
@@ -81,9 +78,9 @@ def read_bundle(index: Path) -> dict[str, Tensor]:
     """Every numeric variable by name, without the optimiser's. CheckpointError in one sentence for damaged or missing files."""
     try:
         content = index.read_bytes() if index.stat().st_size <= LARGEST_INDEX else b""
-        rows = dict(_rows(content))
-        shards = _header(rows.pop(b"", b""))
-        entries = {name.decode(): _entry(row) for name, row in rows.items()}
+        found = dict(rows(content))
+        shards = _header(found.pop(b"", b""))
+        entries = {name.decode(): _entry(row) for name, row in found.items()}
     except OSError as error:
         raise CheckpointError(f"{index} cannot be read: {error.strerror or error}.") from error
     except (ValueError, IndexError, struct.error) as error:
@@ -127,114 +124,14 @@ def _tensor(index: Path, name: str, entry: Entry, path: Path) -> Tensor:
     return torch.frombuffer(content, dtype=dtype).reshape(entry.shape)
 
 
-# The table
-
-
-def _rows(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    if len(content) < FOOTER or struct.unpack("<Q", content[-8:])[0] != MAGIC:
-        raise ValueError("it has no table's end")
-    footer = content[-FOOTER:-8]
-    at = _varint(footer, _varint(footer, 0)[1])[1]  # the first handle is of a block without tensors
-    end = count = 0
-    for _, handle in _block(content, footer[at:]):
-        # Tables are written in order; a block named over and over would take forever.
-        offset, after = _varint(handle, 0)
-        if offset < end:
-            raise ValueError("its blocks overlap")
-        end = offset + _varint(handle, after)[0]
-        for row in _block(content, handle):
-            count += 1
-            if count > MOST_TENSORS:
-                raise ValueError(f"it lists more than {MOST_TENSORS:,} tensors")
-            yield row
-
-
-def _block(content: bytes, handle: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block: each key is what it shares with the one before, and what it adds."""
-    offset, at = _varint(handle, 0)
-    size, _ = _varint(handle, at)
-    if offset + size + 5 > len(content):
-        raise ValueError("a block lies beyond its end")
-    block, kind, stated = content[offset : offset + size], content[offset + size], content[offset + size + 1 : offset + size + 5]
-    if kind:
-        raise ValueError("its blocks are compressed, which TensorFlow does not do")
-    if _masked_crc(content[offset : offset + size + 1]) != struct.unpack("<I", stated)[0]:
-        raise ValueError("the checksum of a block does not fit")
-    restarts = struct.unpack("<I", block[-4:])[0]
-    end, at, key = size - 4 * (restarts + 1), 0, b""
-    if end < 0:
-        raise ValueError("a block's list of restarts is longer than the block")
-    while at < end:
-        shared, at = _varint(block, at)
-        added, at = _varint(block, at)
-        length, at = _varint(block, at)
-        if shared > len(key) or at + added + length > end:
-            raise ValueError("an entry reaches beyond its block")
-        if shared + added > LONGEST_NAME:  # a long name shared by all would fill the memory
-            raise ValueError("a name is too long")
-        key = key[:shared] + block[at : at + added]
-        at += added + length
-        yield key, block[at - length : at]
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and the place behind it."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number has too many bytes")
-
-
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        for _ in range(8):
-            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
-        table.append(byte)
-    return tuple(table)
-
-
-CRC32C = _crc_table()
-
-
-def _masked_crc(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = CRC32C[(crc ^ byte) & 255] ^ crc >> 8
-    crc ^= 0xFFFFFFFF
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-# The entries: protocol buffers
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value): integers, or bytes of what is nested."""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(data, at)
-            yield tag >> 3, value
-            continue
-        length, at = _varint(data, at) if kind == 2 else ({1: 8, 5: 4}.get(kind, -1), at)
-        if length < 0 or at + length > len(data):
-            raise ValueError("an entry is no protocol buffer")
-        yield tag >> 3, data[at : at + length]
-        at += length
+# The entries
 
 
 def _header(data: bytes) -> int:
     """How many data files there are."""
-    fields = dict(_fields(data))
-    shards = fields.get(1, 0)
-    if fields.get(2, 0) != 0 or not isinstance(shards, int) or not 0 < shards < MOST_TENSORS:
+    header = dict(fields(data))
+    shards = header.get(1, 0)
+    if header.get(2, 0) != 0 or not isinstance(shards, int) or not 0 < shards < MOST_TENSORS:
         raise ValueError("its header is missing, or its numbers are big-endian")
     return shards
 
@@ -243,9 +140,9 @@ def _entry(data: bytes) -> Entry:
     numbers = {1: 0, 3: 0, 4: 0, 5: 0}
     sizes: list[int] = []
     sliced = False
-    for field, value in _fields(data):
+    for field, value in fields(data):
         if field == 2 and isinstance(value, bytes):
-            sizes = [_dimension(dim) for number, dim in _fields(value) if number == 2 and isinstance(dim, bytes)]
+            sizes = [_dimension(dim) for number, dim in fields(value) if number == 2 and isinstance(dim, bytes)]
         elif field in numbers and isinstance(value, int):
             numbers[field] = value
         sliced = sliced or field == 7
@@ -256,7 +153,7 @@ def _entry(data: bytes) -> Entry:
 
 
 def _dimension(data: bytes) -> int:
-    size = dict(_fields(data)).get(1, 0)
+    size = dict(fields(data)).get(1, 0)
     if not isinstance(size, int):
         raise ValueError("a dimension is no number")
     return size

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from style_atelier.models.canvas import convolution, winograd
+from style_atelier.models.canvas.regions import Regions
 from style_atelier.models.canvas.statistics import moments_of, statistics_of
 from style_atelier.models.canvas.tiled import Tiled
 from style_atelier.models.canvas.whole import Whole
@@ -129,6 +130,21 @@ def test_instance_layer_norm(unbiased: bool) -> None:
     near(applied(x, normalization.instance_layer_norm(statistics(x), rho, gamma, beta, unbiased)), plain)
 
 
+def test_mean_variance_norm() -> None:
+    x = noise(2, 5, 7, 9) + 1
+    variance, mean = torch.var_mean(x, dim=(2, 3), keepdim=True)
+    near(applied(x, normalization.mean_variance_norm(statistics(x))), (x - mean) / (variance + 1e-5).sqrt())
+
+
+@pytest.mark.parametrize("keep", [0.0, 1e9])
+@pytest.mark.parametrize("step", [1, 2, 4, 8])
+def test_pooling_and_thinning(keep: float, step: int) -> None:
+    x = noise(1, 3, 112, 72)
+    for canvas in (Whole(), Tiled(40, keep)):
+        pooled = canvas.max_pool(canvas.open(x))
+        assert torch.equal(canvas.every(pooled, step), F.max_pool2d(x, 2)[:, :, ::step, ::step])
+
+
 def test_layer_norms() -> None:
     x, gamma, beta = noise(2, 5, 7, 9) + 1, noise(5, seed=1), noise(5, seed=2)
     near(applied(x, normalization.layer_norm(statistics(x), gamma, beta)), F.group_norm(x, 1, gamma, beta))
@@ -199,6 +215,35 @@ def test_tiles_equal_the_whole(keep: float) -> None:
     tiled = run(Tiled(40, keep), net, x)
     for a, b in zip(whole, tiled, strict=True):
         near(a, b, 1e-4)
+
+
+@pytest.mark.parametrize("keep", [1e9, 0.0])
+def test_regions_doubling_and_cropping_in_tiles(keep: float) -> None:
+    torch.manual_seed(0)
+    first, last = nn.Conv2d(3, 8, 3).requires_grad_(False), nn.Conv2d(8, 3, 3, groups=1).requires_grad_(False)
+    x, left = noise(1, 3, 76, 100), torch.zeros(1, 1, 76, 100)
+    left[..., 30:50] = 0.7
+    left[..., 50:] = 1
+    regions = Regions([left, left.flip(-1)])
+    norms = [partial(normalization.instance_norm, weight=noise(1, 8, seed=i), bias=noise(1, 8, seed=9 + i)) for i in range(3)]
+
+    def run(canvas: Any) -> Tensor:
+        h = canvas.regional_norm(canvas.conv(canvas.open(x), first, 1, "reflect"), norms, regions, "relu")
+        h = canvas.regional_norm(canvas.cropped(canvas.doubled(h), 3), norms, regions, "none")
+        return canvas.close(canvas.conv(h, last, 1, "zeros", "sigmoid"))
+
+    near(run(Tiled(40, keep)), run(Whole()), 1e-4)
+
+
+def test_a_regions_norm_is_that_of_the_region_alone() -> None:
+    x = noise(1, 4, 20, 30)
+    left = torch.zeros(1, 1, 20, 30)
+    left[..., :12] = 1
+    made = Whole().regional_norm(x.clone(), [instance] * 2, Regions([left]))
+    near(made[..., :12], F.instance_norm(x[..., :12]))
+    near(made[..., 12:], F.instance_norm(x[..., 12:]))
+    nowhere = Whole().regional_norm(x.clone(), [instance] * 3, Regions([left, left * 0]))
+    near(nowhere, made)
 
 
 def test_layers_do_not_change_their_picture() -> None:

@@ -13,14 +13,21 @@ from style_atelier.models.architecture import Architecture
 from style_atelier.models.decoders.inverse_vgg import InverseVGGConfig
 from style_atelier.models.encoders.vgg import VGGConfig
 from style_atelier.models.families import adain, pocket, vgg, wct
+from style_atelier.models.families.cap_vstnet.network import BlockConfig, RevConfig, RevResNet
 from style_atelier.models.families.controlnext import ControlNeXt, ControlNeXtConfig
+from style_atelier.models.families.microast.network import MicroASTConfig
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
+from style_atelier.models.families.styleformer.network import StyleFormerConfig
 from style_atelier.models.registry import ARCHITECTURES, architecture, open_checkpoint, recognise
 from style_atelier.models.weights.errors import WeightsError
-from style_atelier.tests.models import generator_files
+from style_atelier.tests.models import adaattn_files, generator_files, johnson_files, pastiche_files
+from style_atelier.tests.models.styleformer_files import styleformer_file
 from style_atelier.tests.models.translator_files import CONFIGS, small
 
 CONTROLNEXT = ControlNeXtConfig(((3, 8, 1), (8, 16, 8), (16, 16, 8)), 12, False, True)
+STYLEFORMER = StyleFormerConfig(32, 2, 2, 16, (32, 24, 24, 16, 16, 8, 8, 3), (8, 8, 16, 16, 32))
+REVERSIBLE = RevConfig((BlockConfig(4, 2), BlockConfig(16, 4, 2)), (BlockConfig(16, 4),), 2)
+MICROAST = MicroASTConfig((4, 8, 16))
 WIDTHS = {1: 6, 2: 8, 3: 10, 4: 12, 5: 14}
 
 
@@ -50,6 +57,20 @@ def example(known: Architecture) -> dict[str, Tensor]:
         return generator_files.small(identity)
     if identity == "controlnext":
         return ControlNeXt(CONTROLNEXT).state_dict()
+    if identity == "styleformer":
+        return styleformer_file(STYLEFORMER)
+    if identity in johnson_files.CONFIGS:
+        return johnson_files.published(identity)
+    if identity in pastiche_files.FILES:
+        return pastiche_files.FILES[identity]()
+    if identity.startswith("microast"):
+        return known.build(MICROAST).state_dict()
+    if identity.startswith("adaattn-"):
+        return adaattn_files.part(identity)
+    if identity == "adaattn":
+        return adaattn_files.small()
+    if identity == "cap-vstnet":
+        return RevResNet(REVERSIBLE).state_dict()
     if identity == "pocket":
         return Pocket(PocketConfig((4, 6, 8, 10), 5)).state_dict()
     if identity == "vgg19-normalised":
@@ -83,8 +104,23 @@ def test_recognised_by_one_and_builds(known: Architecture) -> None:
         assert dict(config.widths)["conv1_1"] == WIDTHS[1]
     elif isinstance(config, InverseVGGConfig):
         assert config.widths[-1] == ("conv1_1", WIDTHS[1], 3)
-    elif known.id in (configs := CONFIGS | generator_files.CONFIGS | {"controlnext": CONTROLNEXT}):
+    elif known.id in (
+        configs := CONFIGS
+        | generator_files.CONFIGS
+        | johnson_files.CONFIGS
+        | {"controlnext": CONTROLNEXT, "cin": pastiche_files.CIN}
+    ):
         assert config == configs[known.id]
+    elif known.id == "styleformer":
+        assert config == STYLEFORMER
+    elif known.id.startswith("microast"):
+        assert config == MICROAST
+    elif known.id.startswith("adaattn"):
+        assert config == (adaattn_files.CONFIGS | adaattn_files.PART_CONFIGS)[known.id]
+    elif known.id == "cap-vstnet":
+        assert config == REVERSIBLE
+    elif known.id.startswith("ghiasi"):
+        assert config.vector == pastiche_files.VECTOR
     else:
         assert config == PocketConfig((4, 6, 8, 10), 5)
 

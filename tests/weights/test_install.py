@@ -61,7 +61,7 @@ def test_it_lists_the_networks(comfyui):
 def test_an_unknown_name_is_one_sentence(comfyui):
     done = run(comfyui, "--prefetch", "nonsense")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: The catalogue has no entry 'nonsense'; it has wct-16x")
+    assert done.stderr.startswith("Error: The catalogue has no entry 'nonsense'; it has microast, wct-16x")
 
 
 def test_prefetch_fetches_into_the_model_folder(comfyui, server, monkeypatch, capsys):

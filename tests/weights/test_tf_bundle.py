@@ -163,7 +163,7 @@ def test_a_block_named_twice(tmp_path: Path) -> None:
 
 
 def test_too_many_tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("style_atelier.models.weights.tf_bundle.MOST_TENSORS", 3)
+    monkeypatch.setattr("style_atelier.models.weights.table.MOST_TENSORS", 3)
     with pytest.raises(CheckpointError, match="more than 3 tensors"):
         read_bundle(write_bundle(tmp_path / "net", ARRAYS))
 

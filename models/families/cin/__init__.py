@@ -1,0 +1,92 @@
+"""Conditional instance normalisation (Dumoulin et al. 2017, arXiv:1610.07629): magenta's TensorFlow checkpoints, Apache-2.0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...architecture import Architecture, Tensors, shape
+from .network import PasticheConfig, contract_names, expand_names, residual_names
+from .stylize import MultiStyle, StyledPastiche
+
+ROOT = "transformer/"
+NORM = "/InstanceNorm"
+
+
+@dataclass(frozen=True)
+class CINConfig:
+    """net: the transformer. styles: rows of its tables."""
+
+    net: PasticheConfig
+    styles: int
+
+
+def blocks_of(tensors: Tensors, layer: str = "conv1/weights") -> int:
+    """How many residual blocks there are."""
+    found = 0
+    while f"{ROOT}residual/residual{found + 1}/{layer}" in tensors:
+        found += 1
+    return found
+
+
+def names(blocks: int) -> list[str]:
+    """All layers."""
+    return [*contract_names(), *residual_names(blocks), *expand_names()]
+
+
+def recognise(tensors: Tensors) -> bool:
+    """A table of styles behind every convolution."""
+    tables = [f"{ROOT}{name}{NORM}/{what}" for name in names(blocks_of(tensors)) for what in ("gamma", "beta")]
+    return blocks_of(tensors) > 0 and all(len(shape(tensors, table)) == 2 for table in tables)
+
+
+def configure(tensors: Tensors) -> CINConfig:
+    """Widths, depth and number of styles."""
+    widths = {n: shape(tensors, f"{ROOT}{n}{NORM}/gamma") for n in names(blocks_of(tensors))}
+    net = PasticheConfig(
+        widths=tuple(widths[n][1] for n in contract_names()),
+        expand=tuple(widths[n][1] for n in expand_names()[:2]),
+        blocks=blocks_of(tensors),
+    )
+    return CINConfig(net, widths["contract/conv1"][0])
+
+
+def turned(kernel: Tensor) -> Tensor:
+    """TensorFlow's [kh, kw, in, out] as [out, in, kh, kw]."""
+    return kernel.permute(3, 2, 0, 1).contiguous()
+
+
+def rename(tensors: Tensors, config: CINConfig) -> dict[str, Tensor]:
+    """The network's own parameter names."""
+    made: dict[str, Tensor] = {}
+    for name in names(config.net.blocks):
+        made[f"net.layers.{name}.weight"] = turned(tensors[f"{ROOT}{name}/weights"])
+        made[f"gammas.{name}"] = tensors[f"{ROOT}{name}{NORM}/gamma"]
+        made[f"betas.{name}"] = tensors[f"{ROOT}{name}{NORM}/beta"]
+    return made
+
+
+def build(config: CINConfig) -> StyledPastiche:
+    """The network with random weights and gammas of 1."""
+    network = StyledPastiche(config.net, config.styles)
+    with torch.no_grad():
+        for table in network.gammas.values():
+            table.fill_(1)
+    return network
+
+
+ARCHITECTURES = (
+    Architecture(
+        id="cin",
+        kind="stylizer",
+        title="Multi-style pastiche",
+        recognise=recognise,
+        configure=configure,
+        build=build,
+        rename=rename,
+        licence="Apache-2.0",
+        stylizer=MultiStyle,
+    ),
+)

@@ -1,0 +1,67 @@
+"""Conditional instance normalisation as a stylizer: one network, a table of styles, and everything between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ...canvas.regions import Regions
+from ...canvas_stylizer import CanvasStylizer
+from ...style import Style
+from ...translator import Canvas
+from .network import PasticheConfig, PasticheNet
+
+
+class StyledPastiche(nn.Module):
+    """The pastiche network with a table of gammas and betas [styles, C] for each layer."""
+
+    def __init__(self, config: PasticheConfig, styles: int) -> None:
+        super().__init__()
+        self.net = PasticheNet(config)
+        for what in ("gammas", "betas"):
+            tables = {name: nn.Parameter(self._empty(styles, width)) for name, width in self.net.styled.items()}
+            setattr(self, what, nn.ParameterDict(tables))
+
+    def _empty(self, styles: int, width: int) -> Tensor:
+        return next(self.net.parameters()).new_zeros(styles, width)
+
+
+class MultiStyle(CanvasStylizer):
+    """Any size, whole or tiled; styles are rows of the network's own table, mixtures of them, and regions of them.
+
+    Without a style the first is painted. Strength blends picture and result.
+    """
+
+    needs_style = False
+    takes_pictures = False
+
+    def __init__(self, network: StyledPastiche, name: str, title: str, licence: str) -> None:
+        self.name, self.title, self.licence, self.module = name, title, licence, network
+        self.network = network
+        self.style_kind = f"cin:{name}"
+        self.own_styles = tuple(f"style {i + 1}" for i in range(len(next(iter(network.gammas.values())))))
+        # measured, with regions: the widest moment is a full-size map with its scales, shifts and padded copy
+        self.bytes_per_pixel = 20.5 * network.net.config.widths[0]
+        self.resident_bytes_per_pixel = 40 + 12.5 * network.net.config.widths[0]
+
+    def own_style(self, name: str) -> Style:
+        """One row of the table."""
+        if name not in self.own_styles:
+            known = f"{self.own_styles[0]} to {self.own_styles[-1]}"
+            raise ValueError(f"{self.title} has no style called {name!r}: choose one of {known}")
+        row = self.own_styles.index(name)
+        values = {f"{layer}.gamma": table[row][None] for layer, table in self.network.gammas.items()}
+        values |= {f"{layer}.beta": table[row][None] for layer, table in self.network.betas.items()}
+        return Style(self.style_kind, values, name)
+
+    def default_style(self) -> Style:
+        """The first row."""
+        return self.own_style(self.own_styles[0])
+
+    def paint(self, canvas: Canvas, picture: Tensor, codes: Sequence[Style], regions: Regions | None) -> Tensor:
+        affines = {
+            layer: [(code.value(f"{layer}.gamma", 0, 1), code.value(f"{layer}.beta", 0, 1)) for code in codes]
+            for layer in self.network.net.styled
+        }
+        return canvas.close(self.network.net.paint(canvas, canvas.open(picture.clone()), affines, regions))

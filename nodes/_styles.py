@@ -1,0 +1,87 @@
+"""Styles at the door of a node: pictures and what was taken from pictures before, checked and cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..models.style import Style
+from ..models.stylizer import Stylizer
+from ._images import Picture, from_image, slots, take
+
+
+def from_style(value: Any, name: str) -> Style:
+    """Check an ATELIER_STYLE of the input `name`. Raises ValueError with one sentence for anything else."""
+    if not isinstance(value, Style):
+        raise ValueError(f"{name} is not a style (it is {type(value).__name__}): connect a style output to it.")
+    return value
+
+
+@dataclass(frozen=True)
+class Styles:
+    """Checked styles in order: pictures by their socket's number, then those taken before. names: of their sockets.
+
+    masks: where the style of each is taken from, None for the whole picture; empty where there are none at all.
+    """
+
+    items: tuple[Picture | Style, ...]
+    names: tuple[str, ...]
+    masks: tuple[Tensor | None, ...] = ()
+
+    @classmethod
+    def read(cls, model: Stylizer, pictures: Mapping[str, Any] | None, taken: Mapping[str, Any] | None) -> Styles:
+        """Check the sockets style0 ... and taken_style0 ... for a stylizer. Raises ValueError with one sentence."""
+        found: dict[str, Picture | Style] = {}
+        for slot, image in slots(pictures, "style").items():
+            found[f"style{slot}"] = from_image(image, f"style{slot}")
+        for slot, value in slots(taken, "taken_style").items():
+            style = found[f"taken_style{slot}"] = from_style(value, f"taken_style{slot}")
+            if model.style_kind and style.kind != model.style_kind:
+                raise ValueError(
+                    f"taken_style{slot} is a style of {style.kind} and {model.title} takes {model.style_kind}: take it with this "
+                    "stylizer, in Encode Style."
+                )
+        if not found and model.needs_style:
+            raise ValueError(
+                "styles holds no picture: connect at least one, or a style of Encode Style or Load Style to taken_styles."
+            )
+        return cls(tuple(found.values()), tuple(found))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """Those that are pictures."""
+        return tuple(item for item in self.items if isinstance(item, Picture))
+
+    @property
+    def batch(self) -> int:
+        """The longest batch, 1 where there are no styles."""
+        return max((item.batch for item in self.items), default=1)
+
+    def part(self, start: int, stop: int, device: torch.device) -> tuple[list[Tensor | Style], tuple[Tensor | None, ...]]:
+        """What makes the results start to stop, on a device: styles and masks."""
+        styles: list[Tensor | Style] = []
+        for item in self.items:
+            if isinstance(item, Style):
+                styles.append((item if item.batch == 1 else item.take(start, stop)).to(device))
+            else:
+                styles.append(take(item.rgb, start, stop).to(device))
+        return styles, tuple(None if mask is None else take(mask, start, stop).to(device) for mask in self.masks)
+
+    def taken(self, model: Stylizer, device: torch.device, tile: int) -> Styles:
+        """The same with what the stylizer takes from the pictures in their place, on a device, once for many contents."""
+        if not model.style_kind:
+            return self
+        items: list[Picture | Style] = []
+        for index, item in enumerate(self.items):
+            if isinstance(item, Picture):
+                mask = self.masks[index] if index < len(self.masks) else None
+                item = model.style_of(item.rgb.to(device), None if mask is None else mask.to(device), tile)
+            items.append(item.to(device))
+        return Styles(tuple(items), self.names)
