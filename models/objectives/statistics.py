@@ -58,7 +58,11 @@ class SecondMoments(torch.autograd.Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
         flat, weights = ctx.saved_tensors
         both = slopes[0] + slopes[0].T
-        slope = torch.addmm(both[:-1, -1:], both[:-1, :-1], flat)
+        # the way round in which the features lie in memory, so that what comes of it lies likewise
+        if flat.stride(0) == 1:
+            slope = torch.addmm(both[-1:, :-1], flat.T, both[:-1, :-1]).T
+        else:
+            slope = torch.addmm(both[:-1, -1:], both[:-1, :-1], flat)
         return (slope if weights is None else slope * weights.reshape(1, -1)), None
 
 

@@ -17,6 +17,7 @@ from ..objectives.term import Term
 from ..ops.padding import same_size
 from ..ops.resize import enlarged
 from ..progress import Progress, glance, silent
+from .backbone import Backbone
 from .evaluator import Beat, Evaluator, Weighted, gather
 from .steppers import LBFGS, Adam, Stepper
 
@@ -133,17 +134,19 @@ def optimise(
     costs = [h * w * steps for h, w, steps in scales]
     total = sum(steps for _, _, steps in scales)
     clock = Clock(settings.seconds)
+    done_before = 0
+
+    def beat() -> None:
+        progress(min(done_before + at.step, total), total)
+
+    backbones: dict[int, Backbone] = {}
     while at.scale < len(scales):
         h, w, steps = scales[at.scale]
         done_before = sum(count for _, _, count in scales[: at.scale])
         if at.picture.shape[-2:] != (h, w):
             grow(at, h, w)
-
-        def beat(done: int = done_before) -> None:
-            progress(min(done + at.step, total), total)
-
         deadline = clock.share(costs[at.scale :])
-        evaluator = bind(objectives, index, (h, w), h * w / (height * width), settings, at, beat)
+        evaluator = bind(objectives, index, (h, w), h * w / (height * width), settings, at, beat, backbones)
         last = at.scale == len(scales) - 1
         while at.step < steps and (at.step == 0 or not clock.past(deadline)):
             one_step(evaluator, settings, at, clock)
@@ -192,6 +195,7 @@ def bind(
     settings: OptimiseSettings,
     at: Optimisation,
     beat: Beat,
+    backbones: dict[int, Backbone] | None = None,
 ) -> Evaluator:
     """The objectives' terms for one size."""
     chance = torch.Generator().manual_seed(settings.seed)
@@ -205,7 +209,7 @@ def bind(
         for number, objective in enumerate(objectives.parts):
             for share, term in objective.bind(scene):
                 terms.append(Weighted(term, objective.weight * share, share, number))
-    return Evaluator(terms, [part.encoder for part in objectives.parts], settings.tile, settings.normalise, beat)
+    return Evaluator(terms, [part.encoder for part in objectives.parts], settings.tile, settings.normalise, beat, backbones)
 
 
 class Clock:

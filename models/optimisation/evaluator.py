@@ -67,7 +67,8 @@ class Evaluator:
     """Bound terms for pictures of one size. tile: side of the tiles, 0 for the whole picture.
 
     normalise: the gradient of every term on its features is divided by its size (the sum of absolute values), as neural-style's
-    option does, before weights are applied. beat: called between pieces of work; it may raise to stop.
+    option does, before weights are applied. beat: called between pieces of work; it may raise to stop. backbones: those of
+    encoders (by the id of their modules) that are ready from another size; new ones are added.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Evaluator:
         tile: int = 0,
         normalise: bool = False,
         beat: Beat = lambda: None,
+        backbones: dict[int, Backbone] | None = None,
     ) -> None:
         self.tile = tile
         self.normalise = normalise
@@ -84,12 +86,15 @@ class Evaluator:
         self.count = 1 + max((w.objective for w in terms), default=-1)
         self.whole = [w for w in terms if isinstance(w.term, PictureTerm)]
         groups: dict[int, Group] = {}
+        ready = {} if backbones is None else backbones
         for weighted in terms:
             if isinstance(weighted.term, Term):
                 encoder = encoders[weighted.objective]
                 key = id(encoder.module)
                 if key not in groups:
-                    groups[key] = Group(encoder, backbone_of(encoder, beat))
+                    if key not in ready:
+                        ready[key] = backbone_of(encoder, beat)
+                    groups[key] = Group(encoder, ready[key])
                 groups[key].terms.append(weighted)
         self.groups = list(groups.values())
 

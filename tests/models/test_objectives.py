@@ -206,7 +206,10 @@ def test_sorted(axes: str, relative: bool) -> None:
     factor = 1 / target.double().square().mean() if relative else 1.0
 
     def plain(x: Tensor) -> Tensor:
-        made, wanted = (frame @ x.flatten(2)[0]).sort(1, stable=True).values, (frame @ target.double()).sort(1, stable=True).values
+        made, wanted = (
+            (frame @ x.flatten(2)[0]).sort(dim=1, stable=True).values,
+            (frame @ target.double()).sort(dim=1, stable=True).values,
+        )
         return (made - wanted).square().mean() * factor
 
     agree(term, f, plain)
