@@ -17,8 +17,12 @@ from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
 from .loaders import LoadDecoder, LoadEncoder, LoadGenerator, LoadStylizer, LoadTranslator
 from .lora import LoadLora, LoraInfo, MergeLora
 from .measures import LinearSeparability, PerceptualPathLength
+from .neural_style import NeuralStyle
+from .objectives import CombineObjectives, ContentObjective, SmoothnessObjective
+from .optimize import Optimize
 from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
+from .style_objectives import PatchObjective, StyleObjective
 from .stylize import Stylize
 from .synthesize import Synthesize
 from .translate import Translate
@@ -61,6 +65,13 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    NeuralStyle,
+    Optimize,
+    ContentObjective,
+    StyleObjective,
+    PatchObjective,
+    SmoothnessObjective,
+    CombineObjectives,
 ]
 
 

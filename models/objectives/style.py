@@ -151,6 +151,17 @@ class Sorted(Distribution):
         return SortedTerm(tap, target, mask, self.axes, self.directions, self.samples, self.relative)
 
 
+@dataclass(frozen=True)
+class Palette(Sorted):
+    """Colours: sliced Wasserstein of pixels along 16 directions, drawn anew for every step."""
+
+    directions: int = 16
+
+    @property
+    def title(self) -> str:
+        return "palette"
+
+
 @dataclass(frozen=True, repr=False)
 class StyleObjective(Objective):
     """A statistic of the style picture's features.
@@ -184,5 +195,5 @@ class StyleObjective(Objective):
 
 
 def color_objective(weight: float, picture: Tensor, mask: Tensor | None = None, style_mask: Tensor | None = None) -> Objective:
-    """The palette of a picture: sliced Wasserstein of its pixels along 16 directions of colour, drawn anew for every step."""
-    return StyleObjective(weight, PIXELS, picture, Sorted(directions=16), ("pixels",), (), mask, style_mask)
+    """The palette of a picture."""
+    return StyleObjective(weight, PIXELS, picture, Palette(), ("pixels",), (), mask, style_mask)
