@@ -1,43 +1,42 @@
 """Optimised style transfer against neural-style-pt, in one process on the same threads.
 
     python benchmarks/optimisation.py --neural-style-pt DIR [--threads 1] [--size 256] [--model VGG-19] [--repeats 9]
+    python benchmarks/optimisation.py --neural-style-pt DIR --pairs 8 --shared DIR [--steps 100] [--weights vgg16]
 
---neural-style-pt: a checkout of ProGamerGov/neural-style-pt. Its network and its loss modules are imported as they are and put
-together as its main() does. One evaluation is the loss and its gradient with respect to the picture, with the losses and weights
-that are its defaults: style at relu1_1 ... relu5_1 (Gram matrices), content at relu4_2, total variation. Both sides have the same
-seeded weights (He et al. 2015): the time does not depend on them. Runs are interleaved; times are medians.
+--neural-style-pt: a checkout of ProGamerGov/neural-style-pt. Its loss modules are imported as they are and put together as its
+main() does.
+
+Without --pairs: one evaluation, the loss and its gradient with respect to the picture, with the losses and weights that are its
+defaults: style at relu1_1 ... relu5_1 (Gram matrices), content at relu4_2, total variation. Both sides have the same seeded
+weights (He et al. 2015): the time does not depend on them. Runs are interleaved; times are medians.
+
+With --pairs: whole optimisations of that many pairs of pictures, see optimisation_pairs.py. --shared: a folder with images/kodak,
+images/monet and weights. One line of JSON for each pair and start, and one of the worst and the median.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import statistics
-import sys
 import time
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from neural_style_pt import CONTENT_WEIGHT, STYLE_WEIGHT, VARIATION_WEIGHT, Layers, NeuralStyle, to_caffe  # finds the pack
+from optimisation_pairs import FILES, compare_all
+from torch import Tensor
 
-ROOT = Path(__file__).resolve().parent.parent
-pack = types.ModuleType("style_atelier")
-pack.__path__ = [str(ROOT)]
-sys.modules["style_atelier"] = pack
-
-from style_atelier.models.encoders.differentiable import DifferentiableVGG  # noqa: E402
-from style_atelier.models.encoders.encoder import no_gradients  # noqa: E402
-from style_atelier.models.encoders.vgg import CAFFE_MEAN_BGR, VGG, VGG16_BLOCKS, VGG19_BLOCKS, VGGConfig, conv_names  # noqa: E402
+from style_atelier.models.encoders.differentiable import DifferentiableVGG
+from style_atelier.models.encoders.encoder import no_gradients
+from style_atelier.models.encoders.vgg import VGG, VGG16_BLOCKS, VGG19_BLOCKS, VGGConfig, conv_names
 
 Evaluation = Callable[[Tensor], tuple[float, Tensor]]  # picture -> loss, gradient
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYER = "relu4_2"
-STYLE_WEIGHT, CONTENT_WEIGHT, VARIATION_WEIGHT = 1e2, 5e0, 1e-3
 WIDTHS = (64, 128, 256, 512, 512)
 BLOCKS = {"VGG-16": VGG16_BLOCKS, "VGG-19": VGG19_BLOCKS}
 
@@ -63,65 +62,6 @@ def seeded_vgg(model: str) -> VGG:
         network.get_parameter("convs.conv1_1.weight").div_(64)  # Caffe's pictures are in 0..255
     no_gradients(network)
     return network
-
-
-def neural_style_pt(folder: Path) -> Any:
-    """Its one file of code, which reads the command line as it is imported."""
-    sys.path.insert(0, str(folder))
-    arguments, sys.argv = sys.argv, ["neural_style.py"]
-    try:
-        spec = importlib.util.spec_from_file_location("neural_style_pt", folder / "neural_style.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        sys.argv = arguments
-    return module
-
-
-def their_evaluation(folder: Path, model: str, network: VGG, content: Tensor, style: Tensor) -> Evaluation:
-    """Its network with losses in between, as its main() and feval() have them. Pictures are BGR minus means, 0..255."""
-    theirs, loader = neural_style_pt(folder), sys.modules["CaffeLoader"]
-    layers = list(loader.buildSequential(loader.channel_list[model], "max"))
-    for layer, conv in zip((x for x in layers if isinstance(x, nn.Conv2d)), network.convs.values(), strict=True):
-        layer.load_state_dict({name: tensor.contiguous() for name, tensor in conv.state_dict().items()})
-    net = nn.Sequential(theirs.TVLoss(VARIATION_WEIGHT))
-    names = iter((loader.vgg19_dict if model == "VGG-19" else loader.vgg16_dict)["R"])
-    contents, styles = [], []
-    for layer in layers:
-        net.append(layer)
-        name = next(names) if isinstance(layer, nn.ReLU) else ""
-        if name == CONTENT_LAYER:
-            contents.append(theirs.ContentLoss(CONTENT_WEIGHT, False))
-            net.append(contents[-1])
-        if name in STYLE_LAYERS:
-            styles.append(theirs.StyleLoss(STYLE_WEIGHT, False))
-            net.append(styles[-1])
-        if len(contents) == 1 and len(styles) == len(STYLE_LAYERS):
-            break
-    for modules, picture in ((contents, content), (styles, style)):
-        for module in modules:
-            module.mode = "capture"
-        net(picture)
-        for module in modules:
-            module.mode = "None"
-    for module in (*contents, *styles):
-        module.mode = "loss"
-    for parameter in net.parameters():
-        parameter.requires_grad = False
-
-    def evaluate(picture: Tensor) -> tuple[float, Tensor]:
-        image = nn.Parameter(picture)
-        net(image)
-        loss: Any = 0
-        for module in (*contents, *styles, net[0]):
-            loss += module.loss
-        loss.backward()
-        assert image.grad is not None
-        return loss.item(), image.grad
-
-    return evaluate
 
 
 def our_evaluation(network: VGG, content: Tensor, style: Tensor) -> Evaluation:
@@ -164,11 +104,6 @@ def gram(level: Tensor) -> Tensor:
     return (lines.T @ lines).div_(level.numel())
 
 
-def to_caffe(picture: Tensor) -> Tensor:
-    """RGB in 0..1 as neural-style-pt has it."""
-    return picture.flip(1) * 255 - torch.tensor(CAFFE_MEAN_BGR)[:, None, None]
-
-
 def interleaved(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> Timing:
     """Run both in turn, once without counting."""
     times: list[tuple[float, float]] = []
@@ -188,7 +123,7 @@ def evaluation(folder: Path, model: str, size: int, repeats: int) -> dict[str, f
     network, generator = seeded_vgg(model), torch.Generator().manual_seed(1)
     content, style, picture = (torch.rand((1, 3, size, size), generator=generator) for _ in range(3))
     ours = our_evaluation(network, content, style)
-    theirs = their_evaluation(folder, model, network, to_caffe(content), to_caffe(style))
+    theirs = NeuralStyle(folder, network, Layers(STYLE_LAYERS, CONTENT_LAYER), content, style).evaluate
     caffe = to_caffe(picture)
     (loss, gradient), (their_loss, their_gradient) = ours(picture), theirs(caffe)
     expected = their_gradient.flip(1) * 255
@@ -204,17 +139,38 @@ def evaluation(folder: Path, model: str, size: int, repeats: int) -> dict[str, f
     }
 
 
+def summary(lines: list[dict[str, Any]]) -> dict[str, float]:
+    """The worst and the median over all pairs and starts."""
+    found: dict[str, float] = {}
+    for key, worst in (("loss", max), ("loss as saved", max), ("speed", min), ("coarse to fine time", max)):
+        values = [line[key] for line in lines]
+        found[f"{key}, worst"], found[f"{key}, median"] = worst(values), statistics.median(values)
+    return found
+
+
 def main() -> None:
-    """Print a line of JSON."""
+    """Print lines of JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--neural-style-pt", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--model", choices=sorted(BLOCKS), default="VGG-19")
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--pairs", type=int, default=0)
+    parser.add_argument("--shared", type=Path)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--weights", choices=sorted(FILES), default="vgg16")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(json.dumps(evaluation(options.neural_style_pt, options.model, options.size, options.repeats)))
+    if not options.pairs:
+        print(json.dumps(evaluation(options.neural_style_pt, options.model, options.size, options.repeats)))
+        return
+    lines = []
+    shared = options.shared or parser.error("--pairs needs --shared")
+    for line in compare_all(options.neural_style_pt, shared, options.weights, options.size, options.steps, options.pairs):
+        lines.append(line)
+        print(json.dumps(line), flush=True)
+    print(json.dumps(summary(lines)))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes,
 from .style_objectives import PatchObjective, StyleObjective
 from .stylize import Stylize
 from .synthesize import Synthesize
+from .text_objective import TextObjective
 from .translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
@@ -72,6 +73,7 @@ NODES: list[type[io.ComfyNode]] = [
     PatchObjective,
     SmoothnessObjective,
     CombineObjectives,
+    TextObjective,
 ]
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..models import library
 from ..models.objectives.objective import Objective, Objectives
 from . import _host
-from ._images import from_mask, read_names, read_numbers
+from ._images import from_mask, read_names, read_weights
 from ._sockets import EncoderSocket, Hosted, ObjectiveSocket
 
 BEST_ENCODER = "vgg19"
@@ -57,17 +57,22 @@ def encoder_or_best(encoder: Hosted | None, best: str = BEST_ENCODER) -> Hosted:
 
 def check_layers(encoder: Hosted, layers: str, layer_weights: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Read both texts. Raises ValueError, naming the input, for unknown layers and for numbers that do not pair up with them."""
-    names, numbers = tuple(read_names(layers) or ()), read_numbers(layer_weights, "layer_weights")
+    names = tuple(read_names(layers) or ())
+    if layer_weights.strip() and not names:
+        raise ValueError("layer_weights has no layers to belong to: name them in layers, or leave both empty.")
     try:
         if names:
             encoder.model.check(names)
     except ValueError as error:
         raise ValueError(f"layers: {error}") from error
-    if numbers and len(numbers) != len(names):
-        raise ValueError(
-            f"layer_weights has {len(numbers)} numbers for {len(names)} layers: write one for each of layers, or leave it empty."
-        )
-    return names, numbers
+    return names, read_weights(layer_weights, len(names), "layer_weights") if layer_weights.strip() else ()
+
+
+def check_objective(found: Any, name: str) -> Wired:
+    """What is on the wire `name`. Raises ValueError with one sentence for anything but objectives."""
+    if not isinstance(found, Wired):
+        raise ValueError(f"{name} is not an objective: connect an objective node or Combine Objectives to it.")
+    return found
 
 
 def optional_mask(mask: Any, name: str, pictures: int = 0) -> Tensor | None:

@@ -6,13 +6,13 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..models.objectives.objective import Objectives
+from ..models.objectives.objective import Objective, Objectives
 from ..models.optimisation.chart import curve_picture, under
 from ..models.optimisation.engine import Optimisation, OptimiseSettings, begin, optimise
 from ..models.optimisation.memory import MemoryPlan, plan
@@ -25,7 +25,7 @@ from .project import plain_weights
 CONTENT_NUMBERS = 16.0  # per pixel that targets keep, at most in usual objectives
 KEPT_RESULTS = 8
 
-_unfinished: dict[str, Optimisation] = {}  # the last one that was stopped, by all that makes it what it is
+_unfinished: dict[str, Begun] = {}  # the last one that was stopped, by all that makes it what it is
 _results: OrderedDict[str, Result] = OrderedDict()  # finished pictures by the same
 _latest: OrderedDict[str, tuple[str, Tensor]] = OrderedDict()  # the last picture by all but weights
 _stops = 0
@@ -38,6 +38,17 @@ class Result:
     picture: Tensor
     report: str
     curve: Tensor
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An optimisation under way, with the settings it has (those of one that went on differ from the job's), and from where it
+    went on, in words.
+    """
+
+    at: Optimisation
+    settings: OptimiseSettings
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,7 @@ def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
     watch, made, stopped = _host.Watch(job.batch), [], False
     # The host calls nodes in inference mode, whose tensors no gradient may pass.
     with torch.inference_mode(False), torch.no_grad(), loaded(job) as device:
+        job = replace(job, wired=replace(job.wired, objectives=plain(job.wired.objectives)))
         for i in range(job.batch):
             if stopped:
                 made.append(untouched(job, i))
@@ -85,15 +97,25 @@ def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
     return torch.cat([m.picture for m in made]), text, torch.cat([m.curve for m in made])
 
 
+def plain(objectives: Objectives) -> Objectives:
+    """With pictures and masks that gradients may pass: those that nodes made in inference mode are copied."""
+
+    def copies(part: Objective) -> dict[str, Tensor]:
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        return {name: value.clone() for name, value in values.items() if isinstance(value, Tensor) and value.is_inference()}
+
+    return Objectives(tuple(replace(part, **copies(part)) for part in objectives.parts))
+
+
 def one(job: Job, index: int, device: torch.device, progress: Progress) -> Result:
     """One picture of the batch, from the beginning or from where it was left."""
     objectives, settings = job.wired.objectives, job.settings
     structure, key = identities(job, index)
     if key in _results:
         return _results[key]
-    at, notes, settings = _unfinished.get(key), [], settings
-    if at is not None:
-        notes.append("went on where it was stopped")
+    begun, notes = _unfinished.get(key), []
+    if begun is not None:
+        at, settings, notes = begun.at, begun.settings, [*begun.notes, "went on where it was stopped"]
     else:
         start = None if job.starts is None else job.starts[index % len(job.starts)][None]
         weights, last = _latest.get(structure, ("", None))
@@ -102,7 +124,7 @@ def one(job: Job, index: int, device: torch.device, progress: Progress) -> Resul
             start, settings = last, replace(settings, smallest=0)
         at = begin(start, job.height, job.width, settings, device)
     _unfinished.clear()
-    _unfinished[key] = at
+    _unfinished[key] = Begun(at, settings, tuple(notes))
 
     def watched(done: int, total: int, preview: Tensor | None = None) -> None:
         progress(done, total, None if preview is None else under(preview, at.curve))
@@ -125,10 +147,10 @@ def one(job: Job, index: int, device: torch.device, progress: Progress) -> Resul
 
 def so_far(job: Job, index: int) -> Result:
     """The best picture of one that was stopped."""
-    at = _unfinished.get(identities(job, index)[1])
-    if at is None:
+    begun = _unfinished.get(identities(job, index)[1])
+    if begun is None:
         return untouched(job, index)
-    return result_of(job.wired.objectives, job.settings, at, job, ["stopped: queue it again to go on"])
+    return result_of(job.wired.objectives, begun.settings, begun.at, job, [*begun.notes, "stopped: queue it again to go on"])
 
 
 def untouched(job: Job, index: int) -> Result:
@@ -192,6 +214,6 @@ def loaded(job: Job) -> Iterator[torch.device]:
         device = _host.compute_device()
         needed = planned(job, 1e15).bytes
         for network in job.wired.networks:
-            device = stack.enter_context(_host.on_device(network, needed))
+            stack.enter_context(_host.on_device(network, needed))
         stack.enter_context(plain_weights(*(network.model.module for network in job.wired.networks)))
         yield device

@@ -15,8 +15,7 @@ from ._images import from_image, read_weights, to_image
 from ._objectives import Wired, encoder_or_best
 from ._optimise import Job, carry_out, stops
 from ._sockets import EncoderSocket, Hosted
-from .features import BUDGET_TOOLTIP
-from .optimize import SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
+from .optimize import BUDGET_TOOLTIP, SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
 from .style_objectives import STYLE_SIZE_TOOLTIP
 from .stylize import LARGEST_SIZE, grown
 from .stylize import Job as Pictures

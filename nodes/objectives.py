@@ -16,6 +16,7 @@ from ._objectives import (
     MASK_TOOLTIP,
     Wired,
     check_layers,
+    check_objective,
     encoder_or_best,
     layer_inputs,
     optional_mask,
@@ -140,7 +141,7 @@ class CombineObjectives(io.ComfyNode):
 
     @classmethod
     def execute(cls, objectives: io.Autogrow.Type, weights: str) -> io.NodeOutput:
-        found: list[Wired] = list(slots(objectives, "objective").values())
+        found = [check_objective(one, f"objective{slot}") for slot, one in slots(objectives, "objective").items()]
         if not found:
             raise ValueError("objectives holds none: connect at least one objective.")
         factors = read_weights(weights, len(found), "weights")

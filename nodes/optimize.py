@@ -8,16 +8,21 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..models.objectives.content import ContentObjective, LaplacianObjective
+from ..models.objectives.text import TextObjective
 from ..models.optimisation.engine import OptimiseSettings
 from . import _host
 from ._images import Picture, from_image, to_image
-from ._objectives import Wired
+from ._objectives import Wired, check_objective
 from ._optimise import Job, carry_out, stops
 from ._sockets import ObjectiveSocket
-from .features import BUDGET_TOOLTIP
 
 LARGEST_SIZE = 16384
+LAPLACIAN_BLOCK = 16  # pixels that its coarser half averages over
 SECONDS_TOOLTIP = "End after so many seconds; every size of the picture gets its part. 0 sets no limit."
+BUDGET_TOOLTIP = (
+    "How much memory the work may take, in GiB. Larger pictures are worked in tiles, with the same loss; with little memory "
+    "L-BFGS remembers fewer steps. 0 takes half of what is free."
+)
 SEED_TOOLTIP = "Of noise and of all that is drawn by chance: the same seed gives the same picture on the same device."
 
 
@@ -170,9 +175,7 @@ class Optimize(io.ComfyNode):
         memory_budget: float,
         start_image: Tensor | None = None,
     ) -> io.NodeOutput:
-        if not isinstance(objective, Wired):
-            raise ValueError("objective is not an objective: connect an objective node or Combine Objectives to it.")
-        picture = begin_with(objective, start_image)
+        picture = begin_with(check_objective(objective, "objective"), start_image)
         if picture is None and not (width and height):
             raise ValueError(
                 "start_image is not connected and no content objective gives a size: connect one, or set width and height."
@@ -201,15 +204,27 @@ class Optimize(io.ComfyNode):
             memory_budget,
             continue_from_last,
         )
+        check_edges(job)
         made, text, curve = carry_out(job)
         alpha = picture.alpha if picture is not None and picture.alpha is not None else None
         kept = alpha if alpha is not None and alpha.shape[-2:] == made.shape[-2:] else None
         return io.NodeOutput(to_image(made, kept, *_host.wire_format()), text, to_image(curve, None, *_host.wire_format()))
 
 
+def check_edges(job: Job) -> None:
+    """Raise ValueError with one sentence where a picture on the way is too small for the Laplacian's blocks."""
+    if any(isinstance(part, LaplacianObjective) for part in job.wired.objectives.parts):
+        height, width, _ = job.settings.scales(job.height, job.width)[0]
+        if min(height, width) < LAPLACIAN_BLOCK:
+            raise ValueError(
+                f"smallest_size {job.settings.smallest} begins with {width}x{height} pixels, and a Laplacian content objective "
+                f"needs {LAPLACIAN_BLOCK} on each side: raise smallest_size, or make the result larger."
+            )
+
+
 def begin_with(objective: Wired, start_image: Tensor | None) -> Picture | None:
     """The picture on the wire, or the first content picture among the objectives."""
     if start_image is not None:
         return from_image(start_image, "start_image")
-    contents = [p for p in objective.objectives.parts if isinstance(p, ContentObjective | LaplacianObjective)]
+    contents = [p for p in objective.objectives.parts if isinstance(p, ContentObjective | LaplacianObjective | TextObjective)]
     return Picture(contents[0].picture) if contents else None

@@ -51,7 +51,7 @@ class TextObjective(io.ComfyNode):
                     "text",
                     default="a watercolor painting",
                     multiline=True,
-                    tooltip="What it shall look like: a material, a technique, a painter's manner. Weights in brackets do nothing.",
+                    tooltip="What it shall look like: a material, a technique, a painter's manner. Brackets weigh nothing here.",
                 ),
                 io.String.Input(
                     "source_text",

@@ -172,8 +172,9 @@ class TextObjective(Objective):
 
     @property
     def bytes_beside(self) -> float:
-        """Memory that CLIP takes beside what encoders do, where it says so (`bytes_per_picture`)."""
-        return min(max(self.crops, 1), CROPS_AT_ONCE) * getattr(self.embed, "bytes_per_picture", 0.0)
+        """Memory that CLIP takes beside what encoders do, where it says so (`memory(pictures)`)."""
+        together = min(self.crops, CROPS_AT_ONCE) if self.patch_share else 1
+        return self.embed.memory(max(together, 1)) if hasattr(self.embed, "memory") else 0.0  # type: ignore[attr-defined]
 
     def bind(self, scene: Scene) -> list[tuple[float, PictureTerm]]:
         content = scene.like(self.picture)

@@ -43,7 +43,7 @@ class OptimiseSettings:
     smallest: int = 128
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     rate: float = 0.02
-    history: int = 20
+    history: int = 100
     averaging: float = 0.99
     normalise: bool = False
     seconds: float = 0.0

@@ -15,6 +15,7 @@ PICTURE = 3 * NUMBER  # bytes of a picture per pixel
 PICTURES_OF_ADAM = 8  # picture, gradient, two moments, mean, best, start, and what a step makes
 PICTURES_OF_LBFGS = 8
 SHARE_OF_HISTORY = 0.3
+TAPPED = 1.4  # maps of the forward pass, and the gradients that losses leave at some of them
 FORWARD_AND_BACK = 4.0  # of the forward pass, where nothing better is known
 
 
@@ -39,7 +40,7 @@ def bytes_of_gradient(encoder: Encoder, taps: Sequence[str]) -> float:
     deepest = max(names.index(tap_to_conv(tap)) for tap in taps)
     area = {name: 4.0 ** (1 - int(name[4])) for name in names}
     maps = [width * area[name] for name, width in network.config.widths[: deepest + 1]]
-    return NUMBER * (sum(maps) + 3 * max(maps))
+    return NUMBER * (TAPPED * sum(maps) + 3 * max(maps))
 
 
 def plan(
@@ -51,7 +52,8 @@ def plan(
     """
     pixels = height * width
     fixed = pixels * (PICTURE * (PICTURES_OF_ADAM if optimizer == "adam" else PICTURES_OF_LBFGS) + NUMBER * kept)
-    free = max(budget - fixed, 0.0)
+    beside = sum(getattr(part, "bytes_beside", 0.0) for part in objectives.parts)
+    free = max(budget - fixed - beside, 0.0)
     pairs = history
     if optimizer == "lbfgs":
         pairs = int(min(history, max(free * SHARE_OF_HISTORY // (2 * PICTURE * pixels), 3)))
@@ -63,4 +65,4 @@ def plan(
     tile = tile_for_budget(height, width, 1, cost, int(max(free, 1)), halo)
     worked = min(height, tile + 2 * halo) * min(width, tile + 2 * halo) if tile else pixels
     taken = fixed + worked * cost + (pairs * 2 * PICTURE * pixels if optimizer == "lbfgs" else 0)
-    return MemoryPlan(tile, pairs, taken)
+    return MemoryPlan(tile, pairs, taken + beside)

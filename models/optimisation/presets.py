@@ -85,27 +85,27 @@ def nearest_tap(encoder: Encoder, layer: str) -> str | None:
 PRESETS: dict[str, Preset] = {
     # Gatys, Ecker and Bethge 2015/2016: VGG-19, average pooling, L-BFGS; from the content, as their later code begins
     "Gatys 2015": Preset("vgg19", 1.0, 20.0, 0.0, Gram(), OptimiseSettings(steps=100, coarse_steps=100, smallest=180)),
-    # the baseline of Johnson, Alahi and Fei-Fei 2016: VGG-16's last layers of blocks, and total variation
+    # the baseline of Johnson, Alahi and Fei-Fei 2016: VGG-16's last layers of blocks, and total variation. Their content layer
+    # sees every hair, so it weighs little; average pooling, as maxima leave a grid in calm areas
     "VGG-16 + TV": Preset(
         "vgg16",
-        1.0,
+        0.04,
         20.0,
-        2.0,
+        0.3,
         Gram(),
         OptimiseSettings(steps=100, coarse_steps=100, smallest=180),
         content_layers=("relu3_3",),
         style_layers=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
-        pooling="max",
     ),
     # after crowsonkb/style-transfer-pytorch: Gaussians for Gram matrices, shallow layers strongest, many sizes
     "crisp print": Preset(
         "vgg19",
-        1.0,
-        20.0,
-        10.0,
+        0.5,
+        60.0,
+        3.0,
         Wasserstein(),
         OptimiseSettings(steps=150, coarse_steps=150, smallest=128, optimizer="adam"),
-        layer_weights=(256 / 341, 64 / 341, 16 / 341, 4 / 341, 1 / 341),
+        layer_weights=(16 / 31, 8 / 31, 4 / 31, 2 / 31, 1 / 31),
         variation_kind="squared",
     ),
     # Gatys, Ecker and Bethge 2015 (arXiv:1505.07376): texture synthesis
