@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,8 @@ class Pair:
                 if at.curve[-1].scale == last and at.curve[-1].loss <= enough:
                     raise Reached
 
-        try:
+        with suppress(Reached):
             optimise(found, 0, height, width, settings, at, watch)
-        except Reached:
-            pass
         lowest = min(record.loss for record in at.curve if record.scale == last)
         return Run(lowest, self.of_picture(at.result(height, width)), times)
 

@@ -30,8 +30,10 @@ class SetTerm(Term):
     def begin(self, height: int, width: int, chance: torch.Generator) -> None:
         super().begin(height, width, chance)
         if self.inside is None or self.inside.shape != (height, width):
-            everywhere = torch.ones(height, width, dtype=torch.bool)
-            self.inside = everywhere if self._sized is None else self._sized[0, 0].cpu() > 0.5
+            everywhere = torch.ones(height, width)
+            covered = everywhere if self._sized is None else self._sized[0, 0].cpu()
+            # of a mask that is smaller than a feature, the features that it covers most
+            self.inside = covered > min(0.5, 0.999 * float(covered.max()))
         self.chosen = self.inside
         places = self.inside.flatten().nonzero()[:, 0]
         if self.samples and len(places) > self.samples:

@@ -472,3 +472,11 @@ def test_math_is_finite_for_flat_pictures(encoder: Encoder) -> None:
             found = evaluate([StyleObjective(1.0, encoder, reference, statistic, TAPS)], x, 0)
             assert math.isfinite(found.loss)
             assert bool(torch.isfinite(found.gradient).all())
+
+
+@pytest.mark.parametrize("statistic", [GaussianMMD(), Sorted(), Sorted("channels")], ids=lambda s: s.title)
+def test_a_style_mask_smaller_than_a_feature_takes_the_features_it_covers_most(encoder: Encoder, statistic: object) -> None:
+    style, x, mask = picture(2, 48, 48), picture(3, 48, 48), torch.zeros(1, 1, 48, 48)
+    mask[..., 20, 21] = 1
+    objective = StyleObjective(1.0, encoder, style, statistic, TAPS, (), None, mask)  # type: ignore[arg-type]
+    assert math.isfinite(evaluate([objective], x, 0).loss)
