@@ -29,7 +29,7 @@ from style_atelier.models.objectives.objective import Objectives
 from style_atelier.models.objectives.smoothness import SmoothnessObjective
 from style_atelier.models.objectives.style import Gram, StyleObjective
 from style_atelier.models.ops.padding import same_size
-from style_atelier.models.optimisation.engine import Optimisation, OptimiseSettings, begin, bind, optimise
+from style_atelier.models.optimisation.engine import Optimisation, OptimiseSettings, begin, evaluator_for, optimise
 from style_atelier.models.registry import open_checkpoint
 
 KODAK = (1, 3, 5, 7, 9, 11, 13, 15)
@@ -116,7 +116,7 @@ class Pair:
         height, width = picture.shape[-2:]
         at = begin(picture, height, width, OptimiseSettings(steps=1, smallest=0), picture.device)
         found = objectives(self.encoder, self.layers, self.content, self.style)
-        return bind(found, 0, (height, width), 1.0, OptimiseSettings(), at, lambda: None)(picture, at.chance).loss
+        return evaluator_for(found, 0, (height, width), 1.0, OptimiseSettings(), at, lambda: None)(picture, at.chance).loss
 
     def theirs(self, steps: int) -> Run:
         """Its own optimisation; the lowest loss of all its evaluations, though it saves the last picture."""
@@ -163,9 +163,9 @@ def check(pair: Pair, picture: Tensor) -> float:
 def compare(pair: Pair, steps: int) -> dict[str, float]:
     """Both sides with as many evaluations; then from coarse to fine until their loss is reached."""
     other = pair.theirs(steps)
-    plain = OptimiseSettings(steps=steps, smallest=0, preview_every=steps)
+    plain = OptimiseSettings(steps=steps, smallest=0)
     mine = pair.ours(plain)
-    fast = pair.ours(OptimiseSettings(steps=steps, preview_every=steps, **COARSE), enough=other.loss)  # type: ignore[arg-type]
+    fast = pair.ours(OptimiseSettings(steps=steps, **COARSE), enough=other.loss)  # type: ignore[arg-type]
     return {
         "losses apart": check(pair, pair.start),
         "theirs": other.loss,

@@ -104,7 +104,7 @@ class ContentObjective(Objective):
     def title(self) -> str:
         return "content"
 
-    def bind(self, scene: Scene) -> list[tuple[float, Term]]:
+    def terms(self, scene: Scene) -> list[tuple[float, Term]]:
         layers = layers_of(self.encoder, self.layers, CONTENT_TAPS)
         levels = self.encoder.encode(scene.like(self.picture), layers, scene.tile).levels
         mask = scene.mask(self.mask)
@@ -127,7 +127,7 @@ class LaplacianObjective(Objective):
     def title(self) -> str:
         return "Laplacian"
 
-    def bind(self, scene: Scene) -> list[tuple[float, Term]]:
+    def terms(self, scene: Scene) -> list[tuple[float, Term]]:
         levels = self.encoder.encode(scene.like(self.picture), self.layers).levels
         mask = scene.mask(self.mask)
         terms = [LaplacianTerm(tap, levels[tap], mask) for tap in self.layers]

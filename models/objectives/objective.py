@@ -1,7 +1,7 @@
 """What travels on an ATELIER_OBJECTIVE wire: what a picture shall have in common with others, and how much that counts.
 
 An objective holds its reference pictures and settings. For every size of the picture that is optimised it makes its terms anew
-(`bind`), with targets from the references at that size.
+(`terms`), with targets from the references at that size.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Objective(ABC):
         """What it is, in a few words, for reports."""
 
     @abstractmethod
-    def bind(self, scene: Scene) -> list[tuple[float, AnyTerm]]:
+    def terms(self, scene: Scene) -> list[tuple[float, AnyTerm]]:
         """Terms for a picture of this size, each with its share; the objective's value is the weighted sum."""
 
     @property

@@ -146,7 +146,7 @@ class PatchObjective(Objective):
     def title(self) -> str:
         return "patches, MRF" if self.kind == "mrf" else "nearest features"
 
-    def bind(self, scene: Scene) -> list[tuple[float, Term]]:
+    def terms(self, scene: Scene) -> list[tuple[float, Term]]:
         usual = ("relu3_1", "relu4_1") if self.kind == "mrf" else ("relu3_1",)
         layers = layers_of(self.encoder, self.layers, usual)
         patch = self.patch if self.kind == "mrf" else 1

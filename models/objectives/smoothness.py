@@ -62,5 +62,5 @@ class SmoothnessObjective(Objective):
     def title(self) -> str:
         return f"total variation, {self.kind}"
 
-    def bind(self, scene: Scene) -> list[tuple[float, Term]]:
+    def terms(self, scene: Scene) -> list[tuple[float, Term]]:
         return [(1.0, VariationTerm("pixels", self.kind, scene.mask(self.mask)))]

@@ -183,7 +183,7 @@ class StyleObjective(Objective):
     def title(self) -> str:
         return f"style, {self.statistic.title}"
 
-    def bind(self, scene: Scene) -> list[tuple[float, Term]]:
+    def terms(self, scene: Scene) -> list[tuple[float, Term]]:
         layers = layers_of(self.encoder, self.layers, self.statistic.usual, least=2)
         style = scene.style(self.picture, self.size)
         style_mask = None if self.style_mask is None else at_size(scene.row(self.style_mask), *style.shape[-2:])

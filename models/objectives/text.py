@@ -176,7 +176,7 @@ class TextObjective(Objective):
         together = min(self.crops, CROPS_AT_ONCE) if self.patch_share else 1
         return self.embed.memory(max(together, 1)) if hasattr(self.embed, "memory") else 0.0  # type: ignore[attr-defined]
 
-    def bind(self, scene: Scene) -> list[tuple[float, PictureTerm]]:
+    def terms(self, scene: Scene) -> list[tuple[float, PictureTerm]]:
         content = scene.like(self.picture)
         with torch.no_grad():
             origin = F.normalize(self.embed(resized(content, self.side)), dim=-1)

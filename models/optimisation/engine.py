@@ -24,6 +24,7 @@ from .steppers import LBFGS, Adam, Stepper
 Start = Literal["given", "noise"]
 STEP_OF_SCALES = sqrt(2)
 RECENT = 4  # of the first n pictures the mean reaches back over about n / 4
+SECONDS_BETWEEN_PREVIEWS = 0.5
 GREY, SPREAD = 0.5, 0.15
 
 
@@ -35,7 +36,7 @@ class OptimiseSettings:
     rate: of Adam. history: of L-BFGS. averaging: share of the old in the running mean of Adam's pictures, which is the result
     (0 for the last picture instead). normalise: see `Evaluator`; only for Adam, as the loss is then not what the steps follow.
     seconds: for all of it, 0 for no limit; every size gets its part. tile: side of the tiles, 0 for the whole picture.
-    preview_every: steps between previews. seed: of noise and of all that is drawn.
+    seed: of noise and of all that is drawn.
     """
 
     steps: int = 200
@@ -49,7 +50,6 @@ class OptimiseSettings:
     seconds: float = 0.0
     seed: int = 0
     tile: int = 0
-    preview_every: int = 5
 
     def checked(self) -> OptimiseSettings:
         """Raise ValueError for settings that contradict each other."""
@@ -133,7 +133,7 @@ def optimise(
     scales = settings.checked().scales(height, width)
     costs = [h * w * steps for h, w, steps in scales]
     total = sum(steps for _, _, steps in scales)
-    clock = Clock(settings.seconds)
+    clock, shown = Clock(settings.seconds), 0.0
     done_before = 0
 
     def beat() -> None:
@@ -146,12 +146,13 @@ def optimise(
         if at.picture.shape[-2:] != (h, w):
             grow(at, h, w)
         deadline = clock.share(costs[at.scale :])
-        evaluator = bind(objectives, index, (h, w), h * w / (height * width), settings, at, beat, backbones)
+        evaluator = evaluator_for(objectives, index, (h, w), h * w / (height * width), settings, at, beat, backbones)
         last = at.scale == len(scales) - 1
         while at.step < steps and (at.step == 0 or not clock.past(deadline)):
             one_step(evaluator, settings, at, clock)
-            due = at.step % settings.preview_every == 0 or at.step == steps
+            due = at.step == steps or clock.now() - shown >= SECONDS_BETWEEN_PREVIEWS
             progress(done_before + at.step, total, glance(at.result(h, w)) if due else None)
+            shown = clock.now() if due else shown
         at.scale, at.step = at.scale + 1, 0 if not last else at.step
     at.finished = True
     progress(total, total)
@@ -187,7 +188,7 @@ def grow(at: Optimisation, height: int, width: int) -> None:
     at.stepper = at.stepper.resized(height, width)
 
 
-def bind(
+def evaluator_for(
     objectives: Objectives,
     index: int,
     size: tuple[int, int],
@@ -207,7 +208,7 @@ def bind(
     terms: list[Weighted] = []
     with torch.no_grad():
         for number, objective in enumerate(objectives.parts):
-            for share, term in objective.bind(scene):
+            for share, term in objective.terms(scene):
                 terms.append(Weighted(term, objective.weight * share, share, number))
     return Evaluator(terms, [part.encoder for part in objectives.parts], settings.tile, settings.normalise, beat, backbones)
 

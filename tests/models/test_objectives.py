@@ -37,7 +37,7 @@ from style_atelier.models.objectives.style import (
     color_objective,
 )
 from style_atelier.models.objectives.term import Place, Term
-from style_atelier.models.optimisation.engine import OptimiseSettings, begin, bind
+from style_atelier.models.optimisation.engine import OptimiseSettings, begin, evaluator_for
 from style_atelier.models.optimisation.evaluator import Evaluation
 
 C, H, W, TAP = 6, 9, 11, "relu1_1"
@@ -378,7 +378,7 @@ def evaluate(parts: list[Objective], x: Tensor, tile: int, normalise: bool = Fal
     settings = OptimiseSettings(tile=tile, normalise=normalise, optimizer="adam")
     height, width = x.shape[-2:]
     at = begin(x, height, width, settings, torch.device("cpu"))
-    evaluator = bind(Objectives(tuple(parts)), 0, (height, width), 1.0, settings, at, lambda: None)
+    evaluator = evaluator_for(Objectives(tuple(parts)), 0, (height, width), 1.0, settings, at, lambda: None)
     return evaluator(x, chance())
 
 

@@ -18,7 +18,7 @@ from style_atelier.models.objectives.text import (
     resized,
     text_direction,
 )
-from style_atelier.models.optimisation.engine import OptimiseSettings, begin, bind, optimise
+from style_atelier.models.optimisation.engine import OptimiseSettings, begin, evaluator_for, optimise
 
 SIDE, WIDTH = 16, 12
 
@@ -160,7 +160,7 @@ def test_shares_of_nothing_are_left_out() -> None:
     }.items():
         settings = OptimiseSettings()
         at = begin(picture(0), 24, 40, settings, torch.device("cpu"))
-        bound = bind(Objectives((objective(**changes),)), 0, (24, 40), 1.0, settings, at, lambda: None)
+        bound = evaluator_for(Objectives((objective(**changes),)), 0, (24, 40), 1.0, settings, at, lambda: None)
         counts[name] = len(bound.whole)
     assert counts == {"both": 2, "no patches": 1, "no crops": 1, "patches": 1}
 
