@@ -23,6 +23,8 @@ from .weights.errors import CheckpointError, WeightsError
 POCKET = "Pocket (built-in)"
 FILTER_BANK = "Filter bank (built-in)"
 CLOSED_FORMS = ("adain", "wct", "wct-16x")
+POCKET_VGG = "Pocket VGG (built-in)"
+POCKET_VGG_FILE = Path(__file__).parent / "encoders" / "pocket_vgg.safetensors"
 
 
 class Locate(Protocol):
@@ -49,7 +51,7 @@ def catalogue_names(kind: str) -> list[str]:
 
 def encoder_choices(files: Iterable[str]) -> list[str]:
     """Built-in encoders, catalogued ones, then the person's files."""
-    return [POCKET, FILTER_BANK, *catalogue_names("encoder"), *own(files)]
+    return [POCKET, POCKET_VGG, FILTER_BANK, *catalogue_names("encoder"), *own(files)]
 
 
 def decoder_choices(files: Iterable[str]) -> list[str]:
@@ -85,6 +87,10 @@ def load_encoder(choice: str, locate: Locate) -> Encoder:
         return pocket.as_encoder(_built_in_pocket())
     if choice == FILTER_BANK:
         return filter_bank()
+    if choice == POCKET_VGG:
+        network = as_encoder(open_checkpoint(POCKET_VGG_FILE)).module
+        assert isinstance(network, VGG)
+        return Encoder("pocket-vgg", "Pocket VGG", network, network, ["relu1_1", "relu2_1", "relu3_1", "relu4_1"])
     entry = entry_of(choice)
     if entry is None:
         return as_encoder(open_checkpoint(locate.file(choice)))

@@ -18,14 +18,19 @@ from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
 from .loaders import LoadDecoder, LoadEncoder, LoadGenerator, LoadStylizer, LoadTranslator
 from .lora import LoadLora, LoraInfo, MergeLora
 from .measures import LinearSeparability, PerceptualPathLength
+from .neural_style import NeuralStyle
+from .objectives import CombineObjectives, ContentObjective, SmoothnessObjective
+from .optimize import Optimize
 from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
 from .style_files import LoadStyle, SaveStyle
+from .style_objectives import PatchObjective, StyleObjective
 from .styles import BlendStyles, EncodeStyle, InterpolateStyles
 from .stylize import Stylize
 from .stylize_video import StylizeVideo
 from .synthesize import Synthesize
 from .temporal import TemporalError
+from .text_objective import TextObjective
 from .translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
@@ -66,6 +71,14 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    NeuralStyle,
+    Optimize,
+    ContentObjective,
+    StyleObjective,
+    PatchObjective,
+    SmoothnessObjective,
+    CombineObjectives,
+    TextObjective,
     EncodeStyle,
     BlendStyles,
     InterpolateStyles,

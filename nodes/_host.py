@@ -163,6 +163,19 @@ def glancing(wanted: Callable[..., None]) -> Iterator[None]:
         _glance.reset(token)
 
 
+Interrupted = mm.InterruptProcessingException
+
+
+def compute_device() -> torch.device:
+    """Where the host computes."""
+    return mm.get_torch_device()
+
+
+def free_memory() -> float:
+    """Bytes that are free there."""
+    return mm.get_free_memory(mm.get_torch_device())
+
+
 def stop_if_asked(*_: object) -> None:
     """Raise the host's interrupt when the person pressed stop."""
     mm.throw_exception_if_processing_interrupted()
@@ -224,6 +237,23 @@ def pieces(
                 "make the picture smaller, or close what else uses the memory."
             )
         together, tile = 1, max(SMALLEST_TILE, (tile or max(height, width)) // 2 // 32 * 32)
+        mm.soft_empty_cache()
+        log.warning("Out of memory: trying again with tiles of %d px.", tile)
+
+
+def smaller_tiles(longest: int, tile: int, work: Callable[[int], Result]) -> Result:
+    """Call work(side of tiles, 0 for the whole picture of that longer side); again with smaller ones when memory runs out."""
+    while True:
+        try:
+            return work(tile)
+        except Exception as error:
+            raise_unless_out_of_memory(error)
+        if 0 < tile <= SMALLEST_TILE:
+            raise ValueError(
+                "There is not enough memory for this picture even in the smallest tiles: make it smaller, or close what else "
+                "uses the memory."
+            )
+        tile = max(SMALLEST_TILE, (tile or longest) // 2 // 32 * 32)
         mm.soft_empty_cache()
         log.warning("Out of memory: trying again with tiles of %d px.", tile)
 

@@ -30,10 +30,10 @@ class KeepColor(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "method",
-                    options=["luminance", "coral", "mean_std"],
+                    options=["luminance", "coral", "mean_std", "histogram"],
                     default="luminance",
                     tooltip="luminance takes the colours point by point, coral the palette with its "
-                    "correlations, mean_std only its average and spread.",
+                    "correlations, mean_std only its average and spread, histogram every shade of it.",
                 ),
                 io.Float.Input(
                     "strength", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="How far to go: 0 leaves the image as it is."

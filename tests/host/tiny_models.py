@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import comfy.clip_vision
 import comfy.model_base
 import comfy.model_patcher
 import comfy.sd
@@ -82,6 +83,47 @@ def text_encoder() -> Any:
 
     made = comfy.sd.CLIP(Target())
     seeded(made.cond_stage_model)
+    return made
+
+
+CLIP_SIDE, CLIP_WIDTH = 28, 32
+CLIP_LAYERS = {"num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64, "hidden_act": "quick_gelu"}
+CLIP_TEXT = {
+    **{**CLIP_LAYERS, "hidden_size": CLIP_WIDTH, "vocab_size": 49408, "max_position_embeddings": 77},
+    **{"eos_token_id": 49407, "bos_token_id": 49406},
+}
+CLIP_VISION = {**CLIP_LAYERS, "hidden_size": 48, "image_size": CLIP_SIDE, "patch_size": 7, "num_channels": 3}
+
+
+def clip_file(folder: Path, seed: int = 0) -> tuple[Any, Path]:
+    """transformers' CLIP with seeded weights that half precision holds, and a file of them."""
+    import transformers
+
+    with torch.inference_mode(False), torch.no_grad():
+        config = transformers.CLIPConfig(text_config=CLIP_TEXT, vision_config=CLIP_VISION, projection_dim=CLIP_WIDTH)
+        made = transformers.CLIPModel(config)
+        seeded(made, seed)
+        for tensor in made.parameters():
+            tensor.copy_(tensor.half())
+    path = folder / f"clip{seed}.safetensors"
+    if not path.exists():
+        save_file({name: tensor.contiguous() for name, tensor in made.state_dict().items()}, str(path))
+    return made.eval(), path
+
+
+def clip_text(path: Path) -> Any:
+    """What Load CLIP makes of a file with these layers, by the loader's own door for other sizes."""
+    return comfy.sd.load_clip([str(path)], model_options={"model_config": dict(CLIP_TEXT)})
+
+
+def clip_vision(state: dict[str, Tensor] | None, **changes: Any) -> Any:
+    """The host's vision model with these weights, or seeded ones; its loader knows the published sizes only."""
+    sizes = {**CLIP_VISION, "projection_dim": CLIP_WIDTH, "model_type": "clip_vision_model", **changes}
+    made = comfy.clip_vision.ClipVisionModel(sizes)
+    if state is None:
+        seeded(made.model)
+    else:
+        made.load_sd(dict(state))
     return made
 
 

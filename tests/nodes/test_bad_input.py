@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,35 @@ def encode(pack: Pack, image: torch.Tensor, encoder: str = POCKET, taps: str = "
 
 def decode(pack: Pack, features: Any) -> torch.Tensor:
     return pack.run("Decode", decoder=pack.run("LoadDecoder", decoder=POCKET), features=features)
+
+
+FEATURES = {"kind": "features", "scale": "relative"}
+GRAM = {"statistic": "Gram", "scale": "relative", "centred": False}
+MRF = {"kind": "MRF", "scale": "relative", "patch": 3, "stride": 2, "rotations": 0, "scales": 0}
+EDGES = {"kind": "Laplacian"}
+OBJECTIVES: dict[str, dict[str, object]] = {"Content": {"kind": FEATURES}, "Style": {"statistic": GRAM}, "Patch": {"kind": MRF}}
+
+
+def objective(pack: Pack, name: str, **inputs: object) -> Any:
+    return pack.run(f"{name}Objective", **{"image": picture(1, 24, 24, 3), **OBJECTIVES[name], **inputs})
+
+
+def combine(pack: Pack, *objectives: object, weights: str = "") -> Any:
+    return pack.run("CombineObjectives", objectives={f"objective{i}": o for i, o in enumerate(objectives)}, weights=weights)
+
+
+def optimize(pack: Pack, wanted: object, optimizer: object = None, **inputs: object) -> Any:
+    settings = {"optimizer": optimizer or {"optimizer": "L-BFGS", "history": 5}, "steps": 1, "coarse_steps": 1}
+    return pack.run("Optimize", objective=wanted, **{**settings, **inputs})
+
+
+def paint(pack: Pack, content: object, *styles: object, **inputs: object) -> Any:
+    grown = {f"style{i}": style for i, style in enumerate(styles or [picture(1, 20, 20, 3)])}
+    return pack.run("NeuralStyle", content=content, styles=grown, **inputs)
+
+
+def follow(pack: Pack, **inputs: object) -> Any:
+    return pack.run("TextObjective", **{"clip": object(), "clip_vision": object(), "image": picture(1, 8, 8, 3), **inputs})
 
 
 @pytest.mark.parametrize(
@@ -154,9 +184,117 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: p.run("KeepColor", image=picture(1, 8, 8, 3), reference=NAN),
         "reference holds values that are not numbers",
     ),
+    "text: empty": (lambda p: follow(p, text=" \n"), "text is empty: write what the picture shall look like"),
+    "text: no source": (lambda p: follow(p, source_text=""), "source_text is empty: write what the picture is now"),
+    "text: nothing asked": (lambda p: follow(p, direction=0.0, crops=0), "direction and patches ask for nothing"),
+    "text: not a number": (lambda p: follow(p, image=NAN), "image holds values that are not numbers"),
+    "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
+    # the embedded host has no CLIP at all; a real one looks at what is connected
+    "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),
+}
+
+
+def of_objective(name: str) -> dict[str, tuple[dict[str, object], str]]:
+    """{row: (inputs, words of the sentence)} for the objectives that look at pictures."""
+    rows: dict[str, tuple[dict[str, object], str]] = {
+        "not a number": ({"image": NAN}, "image holds values that are not numbers"),
+        "empty": ({"image": torch.zeros(0, 8, 8, 3)}, "image holds no picture"),
+        "no batch": ({"image": picture(8, 8, 3)}, "image is not a batch"),
+        "mask": ({"mask": torch.zeros(1, 8, 8)}, "mask is all black"),
+        "mask: a picture": ({"mask": picture(1, 8, 8, 3)}, "mask is not a mask"),
+        "mask: not a number": ({"mask": NAN[..., 0]}, "mask holds values that are not numbers"),
+        "layers": ({"layers": "relu9_9"}, "layers: the encoder Pocket VGG has no tap relu9_9: it has relu1_1"),
+        "layer weights: words": ({"layers": "relu1_1", "layer_weights": "much"}, "layer_weights 'much' is not a list"),
+        "layer weights: too many": (
+            {"layers": "relu1_1", "layer_weights": "1, 2"},
+            "layer_weights has 2 numbers and 1 are needed",
+        ),
+        "layer weights: negative": ({"layers": "relu1_1", "layer_weights": "-1"}, "layer_weights '-1' must be numbers from 0 up"),
+        "layer weights: alone": ({"layer_weights": "1, 2"}, "layer_weights has no layers to belong to"),
+    }
+    if name == "Content":
+        return {**rows, "mask: batch": ({"mask": torch.ones(3, 8, 8)}, "mask has 3 masks for 1 pictures")}
+    return {
+        **rows,
+        "style mask": ({"style_mask": torch.zeros(1, 8, 8)}, "style_mask is all black"),
+        "style mask: batch": ({"style_mask": torch.ones(3, 8, 8)}, "style_mask has 3 masks for 1 pictures"),
+    }
+
+
+CASES |= {
+    f"{name.lower()}: {row}": (partial(objective, name=name, **inputs), words)
+    for name in OBJECTIVES
+    for row, (inputs, words) in of_objective(name).items()
+}
+CASES |= {
+    "smoothness: mask": (lambda p: p.run("SmoothnessObjective", mask=torch.zeros(1, 8, 8)), "mask is all black"),
+    "smoothness: a picture": (lambda p: p.run("SmoothnessObjective", mask=picture(1, 8, 8, 3)), "mask is not a mask"),
+    "patch: none so large": (
+        lambda p: optimize(p, objective(p, "Patch", image=picture(1, 1, 9, 3)), start_image=picture(1, 1, 9, 3)),
+        "style picture has no patch of 3x3 features at relu3_1: take a larger one",
+    ),
+    "combine: nothing": (lambda p: combine(p), "objectives holds none"),
+    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective0 is not an objective"),
+    "combine: words": (lambda p: combine(p, objective(p, "Content"), weights="much"), "weights 'much' is not a list"),
+    "combine: too many": (
+        lambda p: combine(p, objective(p, "Content"), weights="1, 2"),
+        "weights has 2 numbers and 1 are needed",
+    ),
+    "combine: negative": (lambda p: combine(p, objective(p, "Content"), weights="-1"), "weights '-1' must be numbers from 0 up"),
+    "optimize: no objective": (lambda p: optimize(p, None), "objective is not an objective: connect"),
+    "optimize: a picture": (lambda p: optimize(p, picture(1, 8, 8, 3)), "objective is not an objective: connect"),
+    "optimize: no size": (
+        lambda p: optimize(p, objective(p, "Style"), start="noise", width=64),
+        "start_image is not connected and no content objective gives a size: connect one, or set width and height",
+    ),
+    "optimize: no start": (
+        lambda p: optimize(p, objective(p, "Style"), width=64, height=64),
+        "start_image is not connected and there is no content objective: connect one, or start from noise",
+    ),
+    "optimize: not a number": (lambda p: optimize(p, objective(p, "Style"), start_image=NAN), "start_image holds values"),
+    "optimize: empty": (
+        lambda p: optimize(p, objective(p, "Style"), start_image=torch.zeros(0, 8, 8, 3)),
+        "start_image holds no picture",
+    ),
+    "optimize: L-BFGS follows the loss": (
+        lambda p: optimize(p, objective(p, "Content"), {"optimizer": "L-BFGS", "history": 5, "normalise_gradients": True}),
+        "normalise_gradients needs the optimizer",
+    ),
+    "optimize: too small for edges": (
+        lambda p: optimize(p, objective(p, "Content", kind=EDGES), smallest_size=8),
+        "smallest_size 8 begins with 8x8 pixels, and a Laplacian content objective needs 16",
+    ),
+    "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
+    "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
+    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of grey, RGB or RGBA"),
+    "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
+    "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
+    "paint: too many": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "paint: nothing": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="0"), "style_weights '0' must be"),
+    "paint: mask": (
+        lambda p: paint(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
+        "content_mask0 is all black",
+    ),
+    "paint: masks": (
+        lambda p: paint(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
+        "content_mask0 has 3 masks for 2 pictures",
+    ),
+    "paint: style mask": (
+        lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
+        "style_mask0 holds no mask",
+    ),
+    "paint: without its style": (
+        lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
+        "style_mask1 belongs to style1, which is not connected",
+    ),
+    "paint: one of two": (
+        lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        "content_mask1 is missing",
+    ),
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from .conftest import Pack
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer"}
 KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
 
@@ -28,7 +29,9 @@ def described(schema: Any) -> dict[str, Any]:
 def described_input(item: Any) -> dict[str, Any]:
     found = {"id": item.id, "type": item.get_io_type()}
     found |= {key: value for key in KEPT if (value := getattr(item, key, None)) not in (None, False)}
-    if getattr(item, "options", None) and item.id not in DEPENDS_ON_FILES:
+    if item.get_io_type() == DYNAMIC_COMBO:
+        found["options"] = [{"key": c.key, "inputs": [described_input(i) for i in c.inputs]} for c in item.options]
+    elif getattr(item, "options", None) and item.id not in DEPENDS_ON_FILES:
         found["options"] = item.options
     if template := getattr(item, "template", None):
         found |= {"of": template.input.get_io_type(), "prefix": template.prefix, "min": template.min, "max": template.max}
@@ -46,15 +49,17 @@ def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRe
 
 
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 37
+    assert len(pack.schemas) == 45
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")
         assert schema.category.startswith("Style Atelier")
         assert schema.search_aliases, name
-        for item in [*schema.inputs, *schema.outputs]:
+        choices = [choice for i in schema.inputs if i.get_io_type() == DYNAMIC_COMBO for choice in i.options]
+        inputs = [*schema.inputs, *(i for choice in choices for i in choice.inputs)]
+        for item in [*inputs, *schema.outputs]:
             assert item.tooltip, f"{name}.{item.id} has no tooltip"
-        for item in schema.inputs:
+        for item in inputs:
             if item.get_io_type() in ("INT", "FLOAT"):
                 assert None not in (item.default, item.min, item.max, item.step), f"{name}.{item.id}"
             if item.get_io_type() == "COMBO":

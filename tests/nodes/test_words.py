@@ -14,6 +14,7 @@ from .conftest import ROOT, Pack
 LANGUAGES = ("en", "zh")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SAME_EVERYWHERE = {"AdaIN"}
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 
 
 def locale(language: str, file: str) -> dict[str, Any]:
@@ -25,6 +26,23 @@ def leaves(tree: dict[str, Any], path: str = "") -> dict[str, str]:
     found = {}
     for key, value in tree.items():
         found |= leaves(value, f"{path}{key}.") if isinstance(value, dict) else {path + key: value}
+    return found
+
+
+def words_of(schema: Any) -> dict[str, dict[str, str]]:
+    """{key: name and tooltip} of all inputs. Those of a dynamic combo's choices follow it, under the key that the front end asks
+    for: their path with underscores, without the choice. Tooltips of the same input in several choices are joined.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for item in schema.inputs:
+        found[item.id] = {"name": item.id.replace("_", " "), "tooltip": item.tooltip}
+        nested: dict[str, list[str]] = {}
+        for choice in item.options if item.get_io_type() == DYNAMIC_COMBO else ():
+            for inner in choice.inputs:
+                nested.setdefault(inner.id, []).append(inner.tooltip)
+        for name, tooltips in nested.items():
+            words = {"name": name.replace("_", " "), "tooltip": " ".join(dict.fromkeys(tooltips))}
+            assert found.setdefault(f"{item.id}_{name}", words) is words, f"{item.id}_{name} is the key of two inputs"
     return found
 
 
@@ -43,10 +61,10 @@ def test_the_english_names_are_the_schemas(pack: Pack) -> None:
         definition = definitions[name]
         assert definition["display_name"] == schema.display_name
         assert definition["description"] == schema.description
-        assert list(definition["inputs"]) == [i.id for i in schema.inputs], name
-        for item in schema.inputs:
-            words = definition["inputs"][item.id]
-            assert words == {"name": item.id.replace("_", " "), "tooltip": item.tooltip}, f"{name}.{item.id}"
+        wanted = words_of(schema)
+        assert list(definition["inputs"]) == list(wanted), name
+        for key, words in wanted.items():
+            assert definition["inputs"][key] == words, f"{name}.{key}"
         outputs = [{"name": o.display_name, "tooltip": o.tooltip} for o in schema.outputs]
         assert list(definition["outputs"].values()) == outputs, name
 

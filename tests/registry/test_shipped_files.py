@@ -87,7 +87,11 @@ def test_no_tests_and_no_weights_but_the_built_in_ones() -> None:
     names = [path.as_posix() for path in shipped()]
     assert not [n for n in names if n.startswith(("tests/", "headless/", "benchmarks/", "docs/")) or "quickstart" in n]
     binaries = [n for n in names if n.endswith((".safetensors", ".pth", ".pt", ".ckpt", ".pkl", ".onnx"))]
-    assert sorted(binaries) == ["models/families/cyclegan/night.safetensors", "models/families/pocket/pocket.safetensors"]
+    assert sorted(binaries) == [
+        "models/encoders/pocket_vgg.safetensors",
+        "models/families/cyclegan/night.safetensors",
+        "models/families/pocket/pocket.safetensors",
+    ]
 
 
 def test_files_are_small() -> None:
