@@ -3,8 +3,8 @@
     python benchmarks/video.py [--comfyui ~/ComfyUI] [--frames 600] [--size 1280x720] [--stylizer "Pocket (built-in)"]
         [--statistics running] [--shorter-side 0] [--budget 0] [--threads 1]
 
-Run it with ComfyUI's own Python. A clip with sound is made, decoded, painted and written; resident memory of the process is looked
-at ten times a second (Linux) and printed for every tenth of the clip, with the growth from the end of the first tenth to the end.
+Run it with ComfyUI's own Python. A clip with sound is made, decoded, painted and written; resident memory of the process is
+looked at ten times a second (Linux) and printed for every tenth of the clip, with the growth from the end of the first tenth.
 --shorter-side paints at another size, to see the memory of the stream alone in less time.
 """
 

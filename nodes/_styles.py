@@ -51,6 +51,14 @@ class Styles:
             )
         return cls(tuple(found.values()), tuple(found))
 
+    @classmethod
+    def of_pictures(cls, pictures: Mapping[str, Any] | None) -> Styles:
+        """Check the sockets style0 ... of a method that takes nothing but pictures. Raises ValueError with one sentence."""
+        found = {f"style{slot}": from_image(image, f"style{slot}") for slot, image in slots(pictures, "style").items()}
+        if not found:
+            raise ValueError("styles holds no picture: connect at least one.")
+        return cls(tuple(found.values()), tuple(found))
+
     def __len__(self) -> int:
         return len(self.items)
 

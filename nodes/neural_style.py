@@ -15,6 +15,7 @@ from ._images import from_image, read_weights, to_image
 from ._objectives import Wired, encoder_or_best
 from ._optimise import Job, carry_out, stops
 from ._sockets import EncoderSocket, Hosted
+from ._styles import Styles
 from .optimize import BUDGET_TOOLTIP, SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
 from .style_objectives import STYLE_SIZE_TOOLTIP
 from .stylize import LARGEST_SIZE, grown
@@ -38,7 +39,11 @@ class NeuralStyle(io.ComfyNode):
             inputs=[
                 io.Image.Input("content", tooltip="The picture to paint anew, or a batch. Its transparency is kept."),
                 grown(
-                    "styles", io.Image, "style", 1, "The picture whose style to take. Several are mixed, or each has its mask."
+                    "styles",
+                    io.Image,
+                    "style",
+                    "The picture whose style to take. Several are mixed, or each has its mask.",
+                    least=1,
                 ),
                 io.Combo.Input(
                     "preset",
@@ -96,14 +101,12 @@ class NeuralStyle(io.ComfyNode):
                     "content_masks",
                     io.Mask,
                     "content_mask",
-                    0,
                     "Where each style goes, one mask for each style: white is painted in it. Any size.",
                 ),
                 grown(
                     "style_masks",
                     io.Mask,
                     "style_mask",
-                    0,
                     "Which part of each style picture to take the style from. May be left out for some.",
                 ),
                 io.Float.Input(
@@ -139,20 +142,20 @@ class NeuralStyle(io.ComfyNode):
         picture = from_image(content, "content")
         shorter = round(size * min(picture.height, picture.width) / max(picture.height, picture.width))
         picture = picture.with_shorter_side(max(shorter, 1) if size else 0)
-        given = Pictures.read(picture, styles, content_masks, style_masks)
+        given = Pictures.read(picture, Styles.of_pictures(styles), content_masks, style_masks)
         weights = read_weights(style_weights, len(given.styles), "style_weights")
         recipe = PRESETS[preset]
         chosen = encoder_or_best(encoder, recipe.encoder)
         if encoder is None:
             chosen = chosen.variant(chosen.model.with_pooling(recipe.pooling))
-        own, pictures = picture.rgb, [style.rgb for style in given.styles]
+        own, pictures = picture.rgb, [style.rgb for style in given.styles.pictures]
         if keep_color == "luminance":
             pictures = [luminance_only(own, style)[1] for style in pictures]
             own = luminance_only(own, own)[0]
         elif keep_color.endswith("before"):
             pictures = [recolor(style, own[:1], keep_color.split()[0]) for style in pictures]  # type: ignore[arg-type]
         objectives = recipe.objectives(
-            chosen.model, own, pictures, strength, style_size, weights, given.content_masks, given.style_masks
+            chosen.model, own, pictures, strength, style_size, weights, given.content_masks, given.styles.masks
         )
         made, text, curve = carry_out(
             Job(

@@ -41,10 +41,12 @@ PRECISION_TOOLTIP = (
 )
 
 
-def grown(id: str, kind: type[io.ComfyTypeIO], item: str, tooltip: str, optional: bool = True) -> io.Autogrow.Input:
+def grown(
+    id: str, kind: type[io.ComfyTypeIO], item: str, tooltip: str, least: int = 0, optional: bool = True
+) -> io.Autogrow.Input:
     """An input that grows a socket at a time, up to one for each style."""
-    template = io.Autogrow.TemplatePrefix(kind.Input(item, tooltip=tooltip), prefix=item, min=0, max=MOST_STYLES)
-    return io.Autogrow.Input(id, template=template, optional=optional, tooltip=tooltip)
+    template = io.Autogrow.TemplatePrefix(kind.Input(item, tooltip=tooltip), prefix=item, min=least, max=MOST_STYLES)
+    return io.Autogrow.Input(id, template=template, optional=optional and not least, tooltip=tooltip)
 
 
 class Stylize(io.ComfyNode):

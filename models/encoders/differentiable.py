@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ class DifferentiableVGG:
         if unknown:
             raise ValueError(f"there is nothing to go back from at {', '.join(name.replace('conv', 'relu') for name in unknown)}")
         with _plain():
-            gradient: Tensor | None = None  # of what the convolution made, before ReLU
+            gradient: Any = None  # of what the convolution made, before ReLU; none above the deepest tap that is asked for
             for name, before in zip(reversed(names), [*reversed(names[:-1]), ""], strict=True):
                 self.beat()
                 own = wanted.get(name)

@@ -66,7 +66,10 @@ class MeanStd(Moments):
     """Means and deviations; see `MeanStdTerm`."""
 
     relative: bool = True
-    title = "mean and deviation"
+
+    @property
+    def title(self) -> str:
+        return "mean and deviation"
 
     def gauge(self, tap: str, mask: Tensor | None) -> MomentTerm:
         return MeanStdTerm(tap, mask, self.relative)
@@ -93,7 +96,10 @@ class Wasserstein(Moments):
     """2-Wasserstein distance of Gaussians; see `WassersteinTerm`."""
 
     relative: bool = True
-    title = "Wasserstein"
+
+    @property
+    def title(self) -> str:
+        return "Wasserstein"
 
     def gauge(self, tap: str, mask: Tensor | None) -> MomentTerm:
         return WassersteinTerm(tap, mask, self.relative)
@@ -121,7 +127,10 @@ class GaussianMMD(Distribution):
 
     bandwidth: float = 1.0
     samples: int = 1024
-    title = "MMD Gaussian"
+
+    @property
+    def title(self) -> str:
+        return "MMD Gaussian"
 
     def term(self, tap: str, mask: Tensor | None, target: Tensor) -> Term:
         return GaussianMMDTerm(tap, target, mask, self.bandwidth, self.samples)

@@ -191,6 +191,7 @@ class Evaluator:
         sizes = [frame.new_zeros(()) for _ in group.terms]
         maps: dict[int, Tensor] = {}  # where pieces overlap by a window, their gradients are added before they are measured
         encoding = group.encoder.encoding
+        height, width = frame.shape[-2:]
         for index, piece in enumerate(pieces):
             levels = encoding(piece.outer(frame), group.taps)
             for i, weighted in enumerate(group.terms):
@@ -202,7 +203,7 @@ class Evaluator:
                     sizes[i] += found[0].abs().sum()
                     continue
                 if i not in maps:
-                    maps[i] = frame.new_zeros(1, found[0].shape[1], *encoding.size(*frame.shape[-2:], term.tap))
+                    maps[i] = frame.new_zeros(1, found[0].shape[1], *encoding.size(height, width, term.tap))
                 found[2].cut(maps[i]).add_(found[0])
             self.beat()
         for i, whole in maps.items():

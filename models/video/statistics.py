@@ -29,7 +29,8 @@ class ContentStatistics:
     def __init__(self, holding: Holding = "running", cuts: Collection[int] = (), inertia: float = 0.9) -> None:
         if not 0 <= inertia < 1:
             raise ValueError(f"inertia is {inertia}: give a number from 0 up to, not including, 1")
-        self.holding, self.inertia = holding, inertia
+        self.holding: Holding = holding
+        self.inertia = inertia
         self.cuts = frozenset(cuts)
         self._remembered: dict[str, tuple[Tensor, ...]] = {}
         self._frames: dict[str, int] = {}

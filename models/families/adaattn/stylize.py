@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -177,7 +178,7 @@ class AdaAttN(Stylizer):
             rows(out)[where] = total
         return out
 
-    def _painted(self, canvas: Whole | Tiled, moved: dict[int, Tensor]) -> Tensor:
+    def _painted(self, canvas: Any, moved: dict[int, Tensor]) -> Tensor:
         """The picture of all levels' features, which are used up; not clamped."""
         skip = canvas.open(moved.pop(SHALLOW)) if SHALLOW in moved else None
         if self.merge is None:

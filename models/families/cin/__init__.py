@@ -72,7 +72,7 @@ def build(config: CINConfig) -> StyledPastiche:
     """The network with random weights and gammas of 1."""
     network = StyledPastiche(config.net, config.styles)
     with torch.no_grad():
-        for table in network.gammas.values():
+        for table in network.gammas.parameters():
             table.fill_(1)
     return network
 

@@ -19,12 +19,11 @@ class StyledPastiche(nn.Module):
     def __init__(self, config: PasticheConfig, styles: int) -> None:
         super().__init__()
         self.net = PasticheNet(config)
-        for what in ("gammas", "betas"):
-            tables = {name: nn.Parameter(self._empty(styles, width)) for name, width in self.net.styled.items()}
-            setattr(self, what, nn.ParameterDict(tables))
+        self.gammas, self.betas = self._tables(styles), self._tables(styles)
 
-    def _empty(self, styles: int, width: int) -> Tensor:
-        return next(self.net.parameters()).new_zeros(styles, width)
+    def _tables(self, styles: int) -> nn.ParameterDict:
+        any_weight = next(self.net.parameters())
+        return nn.ParameterDict({name: nn.Parameter(any_weight.new_zeros(styles, n)) for name, n in self.net.styled.items()})
 
 
 class MultiStyle(CanvasStylizer):
@@ -40,7 +39,7 @@ class MultiStyle(CanvasStylizer):
         self.name, self.title, self.licence, self.module = name, title, licence, network
         self.network = network
         self.style_kind = f"cin:{name}"
-        self.own_styles = tuple(f"style {i + 1}" for i in range(len(next(iter(network.gammas.values())))))
+        self.own_styles = tuple(f"style {i + 1}" for i in range(len(next(network.gammas.parameters()))))
         # measured, with regions: the widest moment is a full-size map with its scales, shifts and padded copy
         self.bytes_per_pixel = 20.5 * network.net.config.widths[0]
         self.resident_bytes_per_pixel = 40 + 12.5 * network.net.config.widths[0]
@@ -51,8 +50,10 @@ class MultiStyle(CanvasStylizer):
             known = f"{self.own_styles[0]} to {self.own_styles[-1]}"
             raise ValueError(f"{self.title} has no style called {name!r}: choose one of {known}")
         row = self.own_styles.index(name)
-        values = {f"{layer}.gamma": table[row][None] for layer, table in self.network.gammas.items()}
-        values |= {f"{layer}.beta": table[row][None] for layer, table in self.network.betas.items()}
+        values = {}
+        for layer in self.network.net.styled:
+            values[f"{layer}.gamma"] = self.network.gammas[layer][row][None]
+            values[f"{layer}.beta"] = self.network.betas[layer][row][None]
         return Style(self.style_kind, values, name)
 
     def default_style(self) -> Style:
