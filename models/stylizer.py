@@ -108,6 +108,12 @@ class Stylizer(ABC):
         """The weighted mean of its styles: see `style.blend`."""
         return blend(styles, weights)
 
+    def exchange(self, stroke: Style, background: Style) -> Style:
+        """A style with the strokes of one and the background of another. Raises ValueError where the method has no such parts."""
+        raise ValueError(
+            f"{self.title} does not keep strokes and background apart: load a StyleFormer, or mix the styles in Blend Styles"
+        )
+
     def compiled(self) -> Stylizer:
         """The same stylizer, whose work PyTorch compiles when it first paints."""
         made = copy.copy(self)

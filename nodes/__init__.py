@@ -25,7 +25,7 @@ from .project import Project
 from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
 from .style_files import LoadStyle, SaveStyle
 from .style_objectives import PatchObjective, StyleObjective
-from .styles import BlendStyles, EncodeStyle, InterpolateStyles
+from .styles import BlendStyles, EncodeStyle, ExchangeStyles, InterpolateStyles
 from .stylize import Stylize
 from .stylize_video import StylizeVideo
 from .synthesize import Synthesize
@@ -82,6 +82,7 @@ NODES: list[type[io.ComfyNode]] = [
     EncodeStyle,
     BlendStyles,
     InterpolateStyles,
+    ExchangeStyles,
     SaveStyle,
     LoadStyle,
     StylizeVideo,

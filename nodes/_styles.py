@@ -14,10 +14,15 @@ from ..models.stylizer import Stylizer
 from ._images import Picture, from_image, slots, take
 
 
-def from_style(value: Any, name: str) -> Style:
-    """Check an ATELIER_STYLE of the input `name`. Raises ValueError with one sentence for anything else."""
+def from_style(value: Any, name: str, model: Stylizer | None = None) -> Style:
+    """Check an ATELIER_STYLE of the input `name`, and whether a stylizer takes it. Raises ValueError with one sentence."""
     if not isinstance(value, Style):
         raise ValueError(f"{name} is not a style (it is {type(value).__name__}): connect a style output to it.")
+    if model is not None and model.style_kind and value.kind != model.style_kind:
+        raise ValueError(
+            f"{name} is a style of {value.kind} and {model.title} takes {model.style_kind}: take it with this stylizer, in "
+            "Encode Style."
+        )
     return value
 
 
@@ -39,12 +44,7 @@ class Styles:
         for slot, image in slots(pictures, "style").items():
             found[f"style{slot}"] = from_image(image, f"style{slot}")
         for slot, value in slots(taken, "taken_style").items():
-            style = found[f"taken_style{slot}"] = from_style(value, f"taken_style{slot}")
-            if model.style_kind and style.kind != model.style_kind:
-                raise ValueError(
-                    f"taken_style{slot} is a style of {style.kind} and {model.title} takes {model.style_kind}: take it with this "
-                    "stylizer, in Encode Style."
-                )
+            found[f"taken_style{slot}"] = from_style(value, f"taken_style{slot}", model)
         if not found and model.needs_style:
             raise ValueError(
                 "styles holds no picture: connect at least one, or a style of Encode Style or Load Style to taken_styles."

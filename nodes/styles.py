@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -169,3 +171,34 @@ class InterpolateStyles(io.ComfyNode):
     @classmethod
     def execute(cls, styles: io.Autogrow.Type, frames: int, loop: bool) -> io.NodeOutput:
         return io.NodeOutput(styles_of.interpolate(read_styles(styles), frames, loop))
+
+
+class ExchangeStyles(io.ComfyNode):
+    """Two ATELIER_STYLEs -> the strokes of one on the background of the other."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierExchangeStyles",
+            display_name="Exchange Styles",
+            category=CATEGORY,
+            description="Takes the strokes of one style and the background of another, with StyleFormer, which keeps them apart.",
+            search_aliases=["styleformer", "stroke", "brush strokes", "background", "swap styles", "style exchange"],
+            inputs=[
+                StylizerSocket.Input("stylizer", tooltip="A StyleFormer, from Load Stylizer. Others have no such parts."),
+                StyleSocket.Input("stroke", tooltip="The style whose strokes to take, from Encode Style with this stylizer."),
+                StyleSocket.Input("background", tooltip="The style whose background to take, taken in the same way."),
+            ],
+            outputs=[
+                StyleSocket.Output(
+                    display_name="style",
+                    tooltip="For taken_styles of Stylize. Batches are paired row by row; the shorter repeats.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, stylizer: Hosted, stroke: Any, background: Any) -> io.NodeOutput:
+        model: Stylizer = stylizer.model
+        parts = [from_style(value, name, model) for name, value in (("stroke", stroke), ("background", background))]
+        return io.NodeOutput(model.exchange(*parts))

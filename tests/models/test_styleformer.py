@@ -18,21 +18,18 @@ from style_atelier.models.families.styleformer.stylize import StyleFormerStylize
 from style_atelier.models.style import SHARES, Style, blend
 from style_atelier.models.stylizer import StylizeOptions
 from style_atelier.models.weights.catalogue import FileSpec
-from style_atelier.tests.models.styleformer_files import styleformer_file
+from style_atelier.tests.models.styleformer_files import SMALL, SMALL_GAINS, filled, styleformer_file
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 filling = runpy.run_path(str(GOLDEN / "fill.py"))
 fill, image = filling["fill"], filling["image"]
 TOLERANCE = 1e-4
 PUBLISHED = StyleFormerConfig(256, 4, 2, 128, (256, 256, 256, 128, 128, 64, 64, 3), (64, 64, 128, 128, 256))
-SMALL = StyleFormerConfig(32, 2, 2, 16, (32, 24, 24, 16, 16, 8, 8, 3), (8, 8, 16, 16, 32))
 PUBLISHED_NUMBERS = 14_664_009 + 2_325_315
 
 
 def made(config: StyleFormerConfig, seed: int, gains: dict[str, float], side: int) -> StyleFormerStylizer:
-    tensors = styleformer_file(config)
-    for start, gain in gains.items():
-        fill({k.removeprefix("encoder."): t for k, t in tensors.items() if k.startswith(start)}, seed, gain)
+    tensors = filled(config, seed, gains)
     assert ARCHITECTURE.recognise(tensors)
     assert ARCHITECTURE.configure(tensors) == config
     networks = StyleFormerNetworks(config)
@@ -63,7 +60,7 @@ def published(golden) -> StyleFormerStylizer:
 
 @pytest.fixture(scope="module")
 def small() -> StyleFormerStylizer:
-    return made(SMALL, 3, {"encoder.": 1.4, "a.": 1.4, "b.": 1.0}, 64)
+    return made(SMALL, 3, SMALL_GAINS, 64)
 
 
 def far(a: Tensor, b: Tensor) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.style import Style
-from style_atelier.tests.models import johnson_files, pastiche_files
+from style_atelier.tests.models import johnson_files, pastiche_files, styleformer_files
 
 from .conftest import POCKET, Pack
 from .test_bad_input import assert_one_sentence
 
-JOHNSON, MANY, FILTERS = "waves.pth", "many.pt", "Filter bank (built-in)"
+JOHNSON, MANY, STROKES = "waves.pth", "many.pt", "strokes.pth"
 
 
 def picture(*shape: int) -> Tensor:
@@ -26,10 +27,15 @@ def picture(*shape: int) -> Tensor:
 
 @pytest.fixture(autouse=True)
 def files(folder: Path) -> None:
-    """A network of one style, and one of three."""
-    for name, tensors in ((JOHNSON, johnson_files.published("johnson")), (MANY, pastiche_files.multi_style())):
+    """A network of one style, one of three, and one that keeps strokes and background apart."""
+    made = {
+        JOHNSON: partial(johnson_files.published, "johnson"),
+        MANY: pastiche_files.multi_style,
+        STROKES: partial(styleformer_files.filled, styleformer_files.SMALL, 3, styleformer_files.SMALL_GAINS),
+    }
+    for name, tensors in made.items():
         if not (folder / name).exists():
-            torch.save(tensors, folder / name)
+            torch.save(tensors(), folder / name)
 
 
 @pytest.fixture
@@ -101,6 +107,17 @@ def test_a_style_is_taken_once_for_many_pictures(pack: Pack, painting: Tensor) -
     contents = picture(20, 24, 24, 3)
     one_by_one = torch.cat([stylize(pack, contents[i : i + 1], painting) for i in (0, 9, 19)])
     close(stylize(pack, contents, painting)[[0, 9, 19]], one_by_one)
+
+
+def test_strokes_and_background_are_exchanged(pack: Pack, photo: Tensor, painting: Tensor) -> None:
+    a, b = encode(pack, painting, STROKES), encode(pack, picture(1, 30, 50, 3), STROKES)
+    exchange = partial(pack.run, "ExchangeStyles", stylizer=load(pack, STROKES))
+    mixed, other = exchange(stroke=a, background=b), exchange(stroke=b, background=a)
+    own = stylize(pack, photo, taken=(a,), name=STROKES)
+    for made in (mixed, other):
+        assert float((stylize(pack, photo, taken=(made,), name=STROKES) - own).abs().max()) > 1e-3
+    again = exchange(stroke=mixed, background=other)
+    close(stylize(pack, photo, taken=(again,), name=STROKES), own)
 
 
 def test_styles_are_saved_and_loaded(pack: Pack, output: Path, photo: Tensor, painting: Tensor) -> None:
@@ -196,6 +213,18 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     ),
     "blend: a picture": (lambda p: p.run("BlendStyles", styles={"style0": SMALL}), "style0 is not a style"),
     "walk: one stop": (lambda p: p.run("InterpolateStyles", styles={"style0": encode(p, SMALL)}), "styles holds 1 style"),
+    "exchange: no strokes": (
+        lambda p: p.run("ExchangeStyles", stylizer=load(p), stroke=encode(p, SMALL), background=encode(p, SMALL)),
+        "does not keep strokes and background apart: load a StyleFormer",
+    ),
+    "exchange: another's style": (
+        lambda p: p.run("ExchangeStyles", stylizer=load(p, STROKES), stroke=encode(p, SMALL), background=encode(p, SMALL)),
+        "stroke is a style of .* and StyleFormer .* takes",
+    ),
+    "exchange: a picture": (
+        lambda p: p.run("ExchangeStyles", stylizer=load(p, STROKES), stroke=encode(p, SMALL, STROKES), background=SMALL),
+        "background is not a style",
+    ),
     "save: outside": (lambda p: p.run("SaveStyle", style=encode(p, SMALL), name="../../x"), "leads out of"),
     "save: a picture": (lambda p: p.run("SaveStyle", style=SMALL), "style is not a style"),
     "load: gone": (lambda p: p.run("LoadStyle", name="gone.safetensors"), "There is no file 'gone.safetensors'"),
