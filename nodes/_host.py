@@ -40,7 +40,6 @@ PREVIEW_SIDE = 512
 SECONDS_BETWEEN_REPORTS = 0.2
 STEPS = 1000  # of the bar, for each part of the work
 
-Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
 log = logging.getLogger("style_atelier")
 # Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
 _glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
@@ -163,7 +162,7 @@ def glancing(wanted: Callable[..., None]) -> Iterator[None]:
         _glance.reset(token)
 
 
-Interrupted = mm.InterruptProcessingException
+Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
 
 
 def compute_device() -> torch.device:

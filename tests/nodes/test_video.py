@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.progress import Progress
-from style_atelier.tests.models import johnson_files
+from style_atelier.tests.models import johnson_files, styleformer_files
 
 from .conftest import POCKET, Pack
 from .test_bad_input import assert_one_sentence
@@ -177,7 +178,7 @@ def test_the_curve_shows_the_errors(pack: Pack) -> None:
         pack.run("TemporalError", source=clip, stylized=clip, apart=6)
 
 
-CLIP = moving(2)
+CLIP, STROKES = moving(2), "clip_strokes.pth"
 CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     "no clip": (lambda p: paint(p, None), "neither video nor images is connected"),
     "both": (lambda p: paint(p, CLIP, video=object()), "video and images are both connected"),
@@ -188,13 +189,19 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     "no style": (lambda p: paint(p, CLIP, styles={}), "styles holds no picture"),
     "a picture as taken style": (lambda p: paint(p, CLIP, taken_styles={"taken_style0": CLIP}), "taken_style0 is not a style"),
     "weights": (lambda p: paint(p, CLIP, style_weights="1, 2"), "style_weights has 2 numbers"),
+    "statistics": (
+        lambda p: paint(p, CLIP, "fixed", stylizer=p.run("LoadStylizer", stylizer=STROKES)),
+        "statistics is fixed and StyleFormer .* uses none: choose automatic or every frame",
+    ),
     "frames": (lambda p: p.run("TemporalError", source=CLIP, stylized=moving(3)), "source has 2 frames and stylized 3"),
     "one frame": (lambda p: p.run("TemporalError", source=CLIP[:1], stylized=CLIP[:1]), "stylized has 1 frames and apart is 1"),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bad_input_gives_one_sentence(pack: Pack, name: str) -> None:
+def test_bad_input_gives_one_sentence(pack: Pack, folder: Path, name: str) -> None:
+    if name == "statistics":
+        torch.save(styleformer_files.filled(styleformer_files.SMALL, 3, styleformer_files.SMALL_GAINS), folder / STROKES)
     case, words = CASES[name]
     with pytest.raises(Exception, match=words) as raised:
         case(pack)
