@@ -218,7 +218,9 @@ class FeatureStylizer(Stylizer):
         padded = pad_to_multiple(picture, stage.encoder.multiple)
         sized = partition([pad_to_multiple(at_size(m, height, width), stage.encoder.multiple) for m in masks]) if masks else []
         full = needs_covariance(method)
-        half = options.half and not full  # whitening makes much of what rounding leaves: up to eighty levels of 255
+        # whitening makes much of what rounding leaves, up to eighty levels of 255: what comes before it is in full precision
+        half = options.half and not full
+        painted_in_half = half or (options.half and len(self.stages) == 1)
         tile = options.tile if options.tile < max(padded.shape[-2:]) else 0
         whole = None if tile else stage.encode(padded, half)
         regions = [None, *sized]
@@ -239,14 +241,14 @@ class FeatureStylizer(Stylizer):
             ]
         plan = self._plan(stage, padded, measured, styles, sized, options, method)
         if whole is not None:
-            made = stage.render(_move(whole, plan), _condition_map(plan, whole), half)[..., :height, :width]
+            made = stage.render(_move(whole, plan), _condition_map(plan, whole), painted_in_half)[..., :height, :width]
             beat(glance(made))
             return made
         out = padded.new_empty(padded.shape)
         for piece in stage.pieces(padded, tile):
             levels = stage.encode(piece.outer(padded), half)
             local = [_cut(region, piece, stage.encoder.encoding.strides) for region in plan]
-            made = stage.render(_move(levels, local), _condition_map(local, levels), half)
+            made = stage.render(_move(levels, local), _condition_map(local, levels), painted_in_half)
             target = piece.core(out)
             target.copy_(piece.inner(made)[..., : target.shape[-2], : target.shape[-1]])
             beat(glance(out) if len(self.stages) == 1 else None)
