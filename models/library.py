@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from torch import nn
+
+from . import families
 from .decoders.decoder import Decoder
 from .decoders.inverse_vgg import InverseVGG
 from .encoders.encoder import Encoder
 from .encoders.filter_bank import filter_bank
 from .encoders.vgg import VGG
-from .families import adain, cap_vstnet, ghiasi, pocket, styleformer, wct
-from .families.pocket.network import Pocket
 from .registry import Checkpoint, architecture, open_checkpoint
 from .stylizer import Stylizer
 from .weights.catalogue import SIDECAR_SUFFIXES, Entry, FileSpec, load_catalogue
@@ -84,7 +85,7 @@ def entry_of(choice: str) -> Entry | None:
 def load_encoder(choice: str, locate: Locate) -> Encoder:
     """The encoder behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
-        return pocket.as_encoder(_built_in_pocket())
+        return families.pocket.as_encoder(_built_in_pocket())
     if choice == FILTER_BANK:
         return filter_bank()
     if choice == POCKET_VGG:
@@ -100,7 +101,7 @@ def load_encoder(choice: str, locate: Locate) -> Encoder:
 def load_decoder(choice: str, locate: Locate) -> Decoder:
     """The decoder behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
-        return pocket.as_decoder(_built_in_pocket())
+        return families.pocket.as_decoder(_built_in_pocket())
     spec = catalogued_decoders().get(choice)
     return as_decoder(open_checkpoint(locate.file(choice) if spec is None else locate.fetch(spec)))
 
@@ -108,11 +109,11 @@ def load_decoder(choice: str, locate: Locate) -> Decoder:
 def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     """The stylizer behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
-        return pocket.stylizer(_built_in_pocket())
+        return families.pocket.stylizer(_built_in_pocket())
     entry = entry_of(choice)
     if entry is None:
         path = locate.file(choice)
-        checkpoint = with_predictor(open_checkpoint(path), ghiasi.predictor_beside(path))
+        checkpoint = with_predictor(open_checkpoint(path), families.ghiasi.predictor_beside(path))
         return as_stylizer(with_vgg16(checkpoint, locate), choice)
     if entry.files[0].role == "stylizer":
         return as_stylizer(open_checkpoint(locate.fetch(entry.files[0])), entry.name, entry)
@@ -125,28 +126,28 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     if entry.architecture in ("microast", "adaattn"):
         return as_stylizer(together(entry.architecture, {role: read() for role, read in parts.items()}), entry.name, entry)
     if entry.name == "adain":
-        return adain.stylizer(as_encoder(parts["encoder"]()), as_decoder(parts["decoder"]()))
-    decoders = {level: as_decoder(parts[f"decoder{level}"]()) for level in wct.LEVELS}
+        return families.adain.stylizer(as_encoder(parts["encoder"]()), as_decoder(parts["decoder"]()))
+    decoders = {level: as_decoder(parts[f"decoder{level}"]()) for level in families.wct.LEVELS}
     if "encoder" in parts:
         shared = as_encoder(parts["encoder"]())
-        encoders = {level: shared for level in wct.LEVELS}  # noqa: C420 (fromkeys would type the keys as literals)
+        encoders = {level: shared for level in families.wct.LEVELS}  # noqa: C420 (fromkeys would type the keys as literals)
     else:
-        encoders = {level: as_encoder(parts[f"encoder{level}"]()) for level in wct.LEVELS}
-    return wct.stylizer(entry.name, entry.title, encoders, decoders)
+        encoders = {level: as_encoder(parts[f"encoder{level}"]()) for level in families.wct.LEVELS}
+    return families.wct.stylizer(entry.name, entry.title, encoders, decoders)
 
 
 def as_encoder(checkpoint: Checkpoint) -> Encoder:
     """An Encoder from a recognised file."""
     network = checkpoint.build()
-    if isinstance(network, Pocket):
-        return pocket.as_encoder(network, *_named_after(checkpoint))
+    if isinstance(network, families.pocket.Pocket):
+        return families.pocket.as_encoder(network, *_named_after(checkpoint))
     if not isinstance(network, VGG):
         raise wrong_kind(checkpoint, "encoder")
-    if checkpoint.architecture == wct.PRUNED_ENCODER.id:
-        return wct.pruned_encoder(network)
+    if checkpoint.architecture == families.wct.PRUNED_ENCODER.id:
+        return families.wct.pruned_encoder(network)
     name = checkpoint.architecture
     if name == "vgg19-normalised":
-        name = adain.normalised_encoder_name(network.config.widths[0][1])
+        name = families.adain.normalised_encoder_name(network.config.widths[0][1])
     taps = network.config.taps
     return Encoder(name, name, network, network, ["relu4_1" if "relu4_1" in taps else taps[-1]])
 
@@ -154,27 +155,27 @@ def as_encoder(checkpoint: Checkpoint) -> Encoder:
 def as_decoder(checkpoint: Checkpoint) -> Decoder:
     """A Decoder from a recognised file."""
     network = checkpoint.build()
-    if isinstance(network, Pocket):
-        return pocket.as_decoder(network, *_named_after(checkpoint))
+    if isinstance(network, families.pocket.Pocket):
+        return families.pocket.as_decoder(network, *_named_after(checkpoint))
     if not isinstance(network, InverseVGG):
         raise wrong_kind(checkpoint, "decoder")
     if checkpoint.architecture.startswith("wct-16x"):
-        return wct.pruned_decoder(network)
-    return adain.as_decoder(network, checkpoint.architecture, checkpoint.architecture)
+        return families.wct.pruned_decoder(network)
+    return families.adain.as_decoder(network, checkpoint.architecture, checkpoint.architecture)
 
 
 def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = None) -> Stylizer:
     """A Stylizer from one recognised file; title and licence from the catalogue where it has the file."""
     if checkpoint.architecture == "cap-vstnet":
         named = entry.name if entry else checkpoint.path.name
-        checkpoint = replace(checkpoint, config=cap_vstnet.of_kind(checkpoint.config, named))
+        checkpoint = replace(checkpoint, config=families.cap_vstnet.of_kind(checkpoint.config, named))
     network = checkpoint.build()
     known = architecture(checkpoint.architecture)
     if known.stylizer is not None:
         title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.licence)
         return known.stylizer(network, name or checkpoint.path.name, title, licence)
-    if isinstance(network, Pocket):
-        return pocket.stylizer(network, *_named_after(checkpoint))
+    if isinstance(network, families.pocket.Pocket):
+        return families.pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")
 
 
@@ -196,8 +197,8 @@ def with_vgg16(checkpoint: Checkpoint, locate: Locate) -> Checkpoint:
     found = open_checkpoint(locate.fetch(load_catalogue().entry("vgg16").files[0]))
     if found.architecture != "vgg16":
         raise wrong_kind(found, "VGG-16 of torchvision")
-    tensors = styleformer.with_encoder(checkpoint.tensors, found.tensors)
-    return replace(checkpoint, tensors=tensors, config=styleformer.configure(tensors))
+    tensors = families.styleformer.with_encoder(checkpoint.tensors, found.tensors)
+    return replace(checkpoint, tensors=tensors, config=families.styleformer.configure(tensors))
 
 
 def together(identity: str, parts: Mapping[str, Checkpoint]) -> Checkpoint:
@@ -225,7 +226,5 @@ def _named_after(checkpoint: Checkpoint) -> tuple[str, str]:
     return f"pocket:{checkpoint.path.name}", checkpoint.path.name
 
 
-def _built_in_pocket() -> Pocket:
-    network = open_checkpoint(pocket.BUILT_IN).build()
-    assert isinstance(network, Pocket)
-    return network
+def _built_in_pocket() -> nn.Module:
+    return open_checkpoint(families.pocket.BUILT_IN).build()

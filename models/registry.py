@@ -1,69 +1,48 @@
 """The one door for files: any published checkpoint is recognised by its contents.
 
-A new family adds its ARCHITECTURES to FAMILIES; nothing else here changes.
+A new family adds its name to FAMILIES; nothing else here changes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from . import families
 from .architecture import Architecture, Kind, Tensors
 from .encoders.encoder import no_gradients
-from .families import (
-    adaattn,
-    adain,
-    animegan2,
-    cap_vstnet,
-    cin,
-    controlnext,
-    cyclegan,
-    funit,
-    ghiasi,
-    johnson,
-    microast,
-    munit,
-    photo2cartoon,
-    pix2pix,
-    pocket,
-    stargan,
-    stargan2,
-    styleformer,
-    styleformer_gan,
-    stylegan,
-    stylegan2,
-    stylegan3,
-    ugatit,
-    unit,
-    vgg,
-    wct,
-)
 from .foreign import describe
 from .weights.convert import safetensors_beside
 from .weights.errors import CheckpointError
 from .weights.readers import read_checkpoint
 
 FAMILIES = (
-    *(vgg, adain, wct, pocket, johnson, cin, ghiasi, microast, styleformer, adaattn, cap_vstnet),
-    *(cyclegan, pix2pix, ugatit, photo2cartoon, animegan2, stargan, stargan2, munit, unit, funit),
-    *(stylegan, stylegan2, stylegan3, styleformer_gan),
-    controlnext,
+    *("vgg", "adain", "wct", "pocket", "johnson", "cin", "ghiasi", "microast", "styleformer", "adaattn", "cap_vstnet"),
+    *("cyclegan", "pix2pix", "ugatit", "photo2cartoon", "animegan2", "stargan", "stargan2", "munit", "unit", "funit"),
+    *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
+    "controlnext",
 )
 LONGEST_REASON = 300
-ARCHITECTURES: tuple[Architecture, ...] = tuple(a for family in FAMILIES for a in family.ARCHITECTURES)
+
+
+@cache
+def architectures() -> tuple[Architecture, ...]:
+    """All of them, in the order in which a file is compared with them. Imports every family when it is first called."""
+    return tuple(a for name in FAMILIES for a in getattr(families, name).ARCHITECTURES)
 
 
 def architecture(identity: str) -> Architecture:
     """The architecture of this id. Raises KeyError."""
-    return {a.id: a for a in ARCHITECTURES}[identity]
+    return {a.id: a for a in architectures()}[identity]
 
 
 def recognise(tensors: Tensors) -> Architecture | None:
     """The architecture of a state dict, or None for files of other programs."""
-    return next((a for a in ARCHITECTURES if a.recognise(tensors)), None)
+    return next((a for a in architectures() if a.recognise(tensors)), None)
 
 
 @dataclass(frozen=True)
@@ -109,7 +88,7 @@ def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
     if known is None:
         what = describe(raw.tensors)
         seems = f"it seems to be {what}" if what else f"its first tensors are {', '.join(list(raw.tensors)[:3])}"
-        choices = {a.title.split(",")[0].split(" (")[0] for a in ARCHITECTURES if a.kind not in ("discriminator", "part")}
+        choices = {a.title.split(",")[0].split(" (")[0] for a in architectures() if a.kind not in ("discriminator", "part")}
         raise CheckpointError(
             f"{path.name} is of no architecture this pack knows ({seems}): choose a file of one of {', '.join(sorted(choices))}"
         )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .families import cyclegan
-from .families.stargan2 import StarGAN2Config
+from . import families
 from .library import Locate, catalogue_names, entry_of, own, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 from .translator import Translator
@@ -27,9 +26,9 @@ def translator_choices(files: Iterable[str]) -> list[str]:
 def load_translator(choice: str, locate: Locate) -> Translator:
     """The translator behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == NIGHT:
-        network = open_checkpoint(cyclegan.BUILT_IN).build()
-        assert isinstance(network, cyclegan.ResnetGenerator)
-        return cyclegan.CycleGAN(network, NIGHT, NIGHT, "MIT")
+        network = open_checkpoint(families.cyclegan.BUILT_IN).build()
+        assert isinstance(network, families.cyclegan.ResnetGenerator)
+        return families.cyclegan.CycleGAN(network, NIGHT, NIGHT, "MIT")
     entry = entry_of(choice)
     if entry is None:
         return as_translator(with_landmarks(open_checkpoint(locate.file(choice)), landmarks_spec(), locate), choice)
@@ -62,7 +61,7 @@ def with_landmarks(checkpoint: Checkpoint, spec: FileSpec | None, locate: Locate
     Without the file the network still works, with fewer of the face's details.
     """
     config = checkpoint.config
-    if not isinstance(config, StarGAN2Config) or not config.generator.highpass or config.fan or spec is None:
+    if not isinstance(config, families.stargan2.StarGAN2Config) or not config.generator.highpass or config.fan or spec is None:
         return checkpoint
     path = locate.find(spec)
     if path is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,14 +96,25 @@ def load_catalogue(path: Path | None = None) -> Catalogue:
     """Read and check the catalogue at `path`, the pack's own when None; WeightsError says what is wrong with it."""
     path = path or CATALOGUE
     try:
+        return _read(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+@cache
+def _read(path: Path, changed: int) -> Catalogue:
+    """Read once: every list of names asks for it when ComfyUI starts. changed: so that a file that was written anew is read."""
+    try:
         data = json.loads(path.read_text(encoding="utf-8"))
         catalogue = Catalogue(data["version"], tuple(data["hosts"]), tuple(_entry(row) for row in data["entries"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(
-            f"The catalogue {path} cannot be read ({type(error).__name__}: {error}); install the pack again."
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
     _check(catalogue)
     return catalogue
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"The catalogue {path} cannot be read ({type(error).__name__}: {error}); install the pack again.")
 
 
 def _entry(row: dict[str, Any]) -> Entry:

@@ -18,7 +18,7 @@ from style_atelier.models.families.controlnext import ControlNeXt, ControlNeXtCo
 from style_atelier.models.families.microast.network import MicroASTConfig
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.families.styleformer.network import StyleFormerConfig
-from style_atelier.models.registry import ARCHITECTURES, architecture, open_checkpoint, recognise
+from style_atelier.models.registry import architecture, architectures, open_checkpoint, recognise
 from style_atelier.models.weights.errors import WeightsError
 from style_atelier.tests.models import adaattn_files, generator_files, johnson_files, pastiche_files
 from style_atelier.tests.models.styleformer_files import styleformer_file
@@ -93,10 +93,10 @@ def example(known: Architecture) -> dict[str, Tensor]:
     return {**layers(vgg.torchvision_keys(depth)), f"classifier.{classifier}.weight": torch.zeros(2, 2)}
 
 
-@pytest.mark.parametrize("known", ARCHITECTURES, ids=lambda a: a.id)
+@pytest.mark.parametrize("known", architectures(), ids=lambda a: a.id)
 def test_recognised_by_one_and_builds(known: Architecture) -> None:
     tensors = example(known)
-    assert [a.id for a in ARCHITECTURES if a.recognise(tensors)] == [known.id]
+    assert [a.id for a in architectures() if a.recognise(tensors)] == [known.id]
     config = known.configure(tensors)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))
@@ -134,7 +134,7 @@ def test_any_names_are_looked_at_without_an_error(name: str) -> None:
 
 
 def test_ids_are_unique() -> None:
-    assert len({a.id for a in ARCHITECTURES}) == len(ARCHITECTURES)
+    assert len({a.id for a in architectures()}) == len(architectures())
 
 
 @pytest.mark.parametrize("names", [["fc.weight"], ["0.weight"], ["features.0.weight"], []])

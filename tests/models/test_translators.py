@@ -11,12 +11,12 @@ from torch import Tensor
 
 from style_atelier.models import style_code
 from style_atelier.models.families.stargan.labels import face_attributes
-from style_atelier.models.registry import ARCHITECTURES, architecture
+from style_atelier.models.registry import architecture, architectures
 from style_atelier.models.style_code import StyleCode
 from style_atelier.models.translator import TranslateOptions, Translator
 from style_atelier.tests.models.translator_files import CONFIGS, small
 
-TRANSLATORS = [a.id for a in ARCHITECTURES if a.translator is not None]
+TRANSLATORS = [a.id for a in architectures() if a.translator is not None]
 WITH_CODES = ("stargan", "stargan2", "munit", "funit")
 
 
