@@ -32,7 +32,9 @@ SAMPLES = {
     "photo.jpg": "style_atelier_photo.jpg",
     "painting.jpg": "style_atelier_painting.jpg",
     "painting_pond.jpg": "style_atelier_painting_2.jpg",
+    "painting_ink.jpg": "style_atelier_painting_3.jpg",
     "portrait.jpg": "style_atelier_portrait.jpg",
+    "clip.mp4": "style_atelier_clip.mp4",
 }
 OLDEST_PYTHON = (3, 10)
 OLDEST = {"torch": (2, 4), "safetensors": (0, 4)}
