@@ -89,7 +89,7 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
-    **dict.fromkeys(OPTIMISED, set()),  # with the encoder that the preset or the objectives name themselves
+    **{name: set() for name in OPTIMISED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
