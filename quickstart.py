@@ -24,6 +24,7 @@ EXTRAS = {"demo": "headless", "test": "test"}
 DEMO = ("first_picture", "neural_style")  # workflows: the built-in stylizer, then the one-box optimisation
 FINISHED = "finished"
 SECONDS_BETWEEN_SIGNS = 20
+MOST_WORKERS = 3  # of the tests: the page's, the running ComfyUI's, and all others
 
 
 def cache_folder() -> Path:
@@ -99,15 +100,15 @@ def install(python: Path, packages: Sequence[str]) -> None:
         raise SystemExit("The packages could not be installed: see pip's message above, and check network and disk space.")
 
 
-def settings() -> dict[str, str]:
-    """The environment variables that everything here runs with."""
-    threads = str(min(os.cpu_count() or 1, 8))
+def settings(processes: int) -> dict[str, str]:
+    """The environment variables that everything here runs with, so many at once."""
+    threads = str(max(1, min(os.cpu_count() or 1, 8) // processes))
     return {"OMP_NUM_THREADS": threads, **os.environ, "DO_NOT_TRACK": "1", "PYTHONUTF8": "1"}
 
 
-def run(command: Sequence[str | Path]) -> int:
+def run(command: Sequence[str | Path], processes: int = 1) -> int:
     """Run a command in the pack's folder."""
-    return subprocess.run([str(part) for part in command], cwd=ROOT, env=settings(), check=False).returncode
+    return subprocess.run([str(part) for part in command], cwd=ROOT, env=settings(processes), check=False).returncode
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -142,7 +143,8 @@ def test(options: argparse.Namespace) -> int:
         print(f"== {' '.join(check)}", flush=True)
         codes.append(run([python, "-m", *check, *(["--pythonpath", python] if check[0] == "pyright" else [])]))
     print("== pytest", flush=True)
-    codes.append(run([python, "-m", "pytest", *options.arguments]))
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    codes.append(run([python, "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *options.arguments], workers))
     return next((code for code in codes if code), 0)
 
 

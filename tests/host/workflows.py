@@ -23,7 +23,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
-FEW_STEPS = {"steps": 6, "coarse_steps": 4, "seconds": 0}  # of an optimisation, where a test asks only that it runs
+FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimisation, where a test asks only that it runs
 
 
 def shared() -> Path:
