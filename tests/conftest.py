@@ -16,6 +16,17 @@ pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
 
+# Which worker of pytest-xdist runs a folder's tests: those that share a running ComfyUI keep together.
+GROUPS = {"browser": "browser", "host": "host", "headless": "host"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        group = GROUPS.get(item.path.relative_to(ROOT / "tests").parts[0])
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The pack's folder."""

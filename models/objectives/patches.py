@@ -47,6 +47,7 @@ class MRFTerm(Term):
     """
 
     linear = True
+    jumps = True  # matched by correlation, compared by distance
 
     def __init__(self, tap: str, target: Tensor, size: int = 3, mask: Tensor | None = None, relative: bool = False) -> None:
         super().__init__(tap, mask)

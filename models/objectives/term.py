@@ -46,12 +46,13 @@ class Term(ABC):
 
     window: a position's contribution reads that many rows and columns from it on; pieces come with window - 1 of them beyond
     their own where the map has them. linear: the loss is a sum over positions, so that its gradient needs no look at the whole
-    first.
+    first. jumps: the loss is not continuous (what it compares with is chosen anew in every step, by another measure).
     mask: [1, 1, H, W] in 0..1 of any size, where the term holds; None for everywhere.
     """
 
     window: int = 1
     linear: bool = False
+    jumps: bool = False
 
     def __init__(self, tap: str, mask: Tensor | None = None) -> None:
         self.tap = tap

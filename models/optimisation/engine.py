@@ -26,6 +26,7 @@ STEP_OF_SCALES = sqrt(2)
 RECENT = 4  # of the first n pictures the mean reaches back over about n / 4
 SECONDS_BETWEEN_PREVIEWS = 0.5
 GREY, SPREAD = 0.5, 0.15
+RISE = 0.1  # of a loss that jumps; 0.1 to 1 came to the same, and without it L-BFGS did not leave its start
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,6 @@ def optimise(
     the same picture on the same device, unless `seconds` ends it. Raises ValueError for objectives that do not fit.
     """
     scales = settings.checked().scales(height, width)
-    costs = [h * w * steps for h, w, steps in scales]
     total = sum(steps for _, _, steps in scales)
     clock, shown = Clock(settings.seconds), 0.0
     done_before = 0
@@ -145,8 +145,11 @@ def optimise(
         done_before = sum(count for _, _, count in scales[: at.scale])
         if at.picture.shape[-2:] != (h, w):
             grow(at, h, w)
-        deadline = clock.share(costs[at.scale :])
+        left = [h * w * (steps - at.step), *(height * width * count for height, width, count in scales[at.scale + 1 :])]
+        deadline = clock.share(left)
         evaluator = evaluator_for(objectives, index, (h, w), h * w / (height * width), settings, at, beat, backbones)
+        if isinstance(at.stepper, LBFGS):
+            at.stepper.rise = RISE if evaluator.jumps else 0.0
         last = at.scale == len(scales) - 1
         while at.step < steps and (at.step == 0 or not clock.past(deadline)):
             one_step(evaluator, settings, at, clock)

@@ -97,6 +97,7 @@ class Evaluator:
                     groups[key] = Group(encoder, ready[key])
                 groups[key].terms.append(weighted)
         self.groups = list(groups.values())
+        self.jumps = any(isinstance(w.term, Term) and w.term.jumps for w in terms)
 
     def __call__(self, picture: Tensor, chance: torch.Generator) -> Evaluation:
         """picture [1, 3, H, W] -> its loss and gradient. chance: for terms that draw; the same state gives the same."""

@@ -84,7 +84,7 @@ def nearest_tap(encoder: Encoder, layer: str) -> str | None:
 
 PRESETS: dict[str, Preset] = {
     # Gatys, Ecker and Bethge 2015/2016: VGG-19, average pooling, L-BFGS; from the content, as their later code begins
-    "Gatys 2015": Preset("vgg19", 1.0, 20.0, 0.0, Gram(), OptimiseSettings(steps=100, coarse_steps=100, smallest=180)),
+    "Gatys 2015": Preset("vgg19", 1.0, 50.0, 0.0, Gram(), OptimiseSettings(steps=100, coarse_steps=100, smallest=180)),
     # the baseline of Johnson, Alahi and Fei-Fei 2016: VGG-16's last layers of blocks, and total variation. Their content layer
     # sees every hair, so it weighs little; average pooling, as maxima leave a grid in calm areas
     "VGG-16 + TV": Preset(
@@ -104,7 +104,7 @@ PRESETS: dict[str, Preset] = {
         60.0,
         3.0,
         Wasserstein(),
-        OptimiseSettings(steps=150, coarse_steps=150, smallest=128, optimizer="adam"),
+        OptimiseSettings(steps=150, coarse_steps=150, smallest=128, optimizer="adam", rate=0.05),
         layer_weights=(16 / 31, 8 / 31, 4 / 31, 2 / 31, 1 / 31),
         variation_kind="squared",
     ),

@@ -72,9 +72,13 @@ class LBFGS:
     multiple of the identity. Measured on eight pairs of pictures with VGG-16 (see docs/benchmarks.md): along long waves the
     loss of features is up to a hundred times flatter than along short ones, and to learn that from pairs alone takes most of a
     run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would only pay.
+
+    rise: by which part of the loss a step may end above where it began; for losses that jump, where no step, however short, keeps
+    to Armijo's condition.
     """
 
     history: int = 100
+    rise: float = 0.0
     pairs: list[tuple[Tensor, Tensor, float]] = field(default_factory=list)  # steps, changes of the gradient, their products
     start: Tensor | None = None  # where the present step began
     start_gradient: Tensor | None = None
@@ -88,7 +92,7 @@ class LBFGS:
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
         if self.start is not None and self.direction is not None and self.start_gradient is not None:
-            allowed = self.start_loss + ENOUGH * self.length * self.slope
+            allowed = self.start_loss + self.rise * abs(self.start_loss) + ENOUGH * self.length * self.slope
             if not loss <= allowed and self.trials < TRIALS:
                 return self._shorter(loss)
             if loss <= allowed:
@@ -146,7 +150,7 @@ class LBFGS:
 
     def resized(self, height: int, width: int) -> LBFGS:
         """Curvature at one size says little of another: begins anew."""
-        return LBFGS(self.history)
+        return LBFGS(self.history, self.rise)
 
 
 @dataclass(frozen=True)

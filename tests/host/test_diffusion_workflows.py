@@ -1,4 +1,4 @@
-"""The example workflows of Stable Diffusion in the real host, with a tiny model of its shape where they load a checkpoint."""
+"""The example workflows of Stable Diffusion and CLIP in the real host, with tiny models of their shapes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from style_atelier.tests.host.comfy import ROOT, Comfy, find_comfyui
 
 pytestmark = pytest.mark.host
 NAMES = [name for name in workflows.NAMES if workflows.is_diffusion(name)]
+TINY = {"CLIPLoader": "TinyCLIP", "CLIPVisionLoader": "TinyCLIPVision"}
 SMALLER = {"width": 256, "height": 256, "steps": 4}
 LORAS = ("sd_xl_offset_example-lora_1.0.safetensors", "my_content_b_lora.safetensors", "my_style_b_lora.safetensors")
 NODE = """
@@ -24,12 +25,12 @@ pack = types.ModuleType("style_atelier")
 pack.__path__ = [{root!r}]
 sys.modules.setdefault("style_atelier", pack)
 import folder_paths
-from style_atelier.tests.host.tiny_models import TinyCheckpoint, place_controlnext, place_loras
+from style_atelier.tests.host.tiny_models import TinyCheckpoint, TinyCLIP, TinyCLIPVision, place_controlnext, place_loras
 models = Path(folder_paths.models_dir)
 (models / "loras").mkdir(parents=True, exist_ok=True)
 place_loras(models / "loras", {loras!r})
 place_controlnext(models / "style_atelier" / "controlnext" / "sdxl_anime_canny")
-NODE_CLASS_MAPPINGS = {{"TinyCheckpoint": TinyCheckpoint}}
+NODE_CLASS_MAPPINGS = {{"TinyCheckpoint": TinyCheckpoint, "TinyCLIP": TinyCLIP, "TinyCLIPVision": TinyCLIPVision}}
 """
 
 
@@ -52,6 +53,8 @@ def smaller(name: str) -> dict[str, Any]:
     for node in prompt.values():
         if node["class_type"] == "CheckpointLoaderSimple":
             node |= {"class_type": "TinyCheckpoint", "inputs": {"kind": "SDXL"}}
+        elif node["class_type"] in TINY:
+            node |= {"class_type": TINY[node["class_type"]], "inputs": {}}
         node["inputs"] |= {key: value for key, value in SMALLER.items() if key in node["inputs"]}
     return prompt
 

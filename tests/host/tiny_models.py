@@ -13,6 +13,7 @@ import comfy.model_patcher
 import comfy.sd
 import comfy.sd1_clip
 import comfy.supported_models
+import folder_paths
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -136,6 +137,36 @@ class Picture:
 
     def spacial_compression_encode(self) -> int:
         return 8
+
+
+class TinyCLIP:
+    """Stands where a workflow has CLIPLoader."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {}}
+
+    RETURN_TYPES = ("CLIP",)
+    FUNCTION = "load"
+    CATEGORY = "tests"
+
+    def load(self) -> tuple[Any]:
+        return (clip_text(clip_file(Path(folder_paths.get_output_directory()))[1]),)
+
+
+class TinyCLIPVision:
+    """Stands where a workflow has CLIPVisionLoader."""
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {}}
+
+    RETURN_TYPES = ("CLIP_VISION",)
+    FUNCTION = "load"
+    CATEGORY = "tests"
+
+    def load(self) -> tuple[Any]:
+        return (clip_vision(clip_file(Path(folder_paths.get_output_directory()))[0].state_dict()),)
 
 
 class TinyCheckpoint:

@@ -23,6 +23,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
+FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimisation, where a test asks only that it runs
 
 
 def shared() -> Path:
@@ -36,8 +37,8 @@ def read(name: str) -> dict[str, Any]:
 
 
 def is_diffusion(name: str) -> bool:
-    """Whether it needs a model of Stable Diffusion, which no machine of the tests has: test_diffusion_workflows runs those."""
-    return any(node["type"] == "CheckpointLoaderSimple" for node in read(name)["nodes"])
+    """Whether it needs Stable Diffusion or CLIP, which no machine of the tests has: test_diffusion_workflows runs those."""
+    return any(node["type"] in ("CheckpointLoaderSimple", "CLIPLoader") for node in read(name)["nodes"])
 
 
 def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
@@ -66,6 +67,7 @@ def place_points(comfy: Comfy, workflow: dict[str, Any]) -> None:
 def place_names(comfy: Comfy, workflow: dict[str, Any]) -> None:
     """Empty files by the names of the checkpoints and LoRAs that the workflow loads, so that the page lists them."""
     folders = {"CheckpointLoaderSimple": "checkpoints", "StyleAtelierLoadLora": "loras", "StyleAtelierLoraInfo": "loras"}
+    folders |= {"CLIPLoader": "text_encoders", "CLIPVisionLoader": "clip_vision"}
     for node in workflow["nodes"]:
         if node["type"] in folders:
             path = comfy.base / "models" / folders[node["type"]] / node["widgets_values"][0]
@@ -128,4 +130,12 @@ def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
         for button in BUTTONS:
             inputs.pop(button, None)
         prompt[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+    return prompt
+
+
+def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The same with few steps for its optimisations."""
+    for node in prompt.values():
+        if "seconds" in node["inputs"]:
+            node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}
     return prompt

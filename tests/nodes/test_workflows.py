@@ -37,14 +37,37 @@ NAMES = [
     "controlnext_canny_sdxl",
     "controlnext_and_lora",
     "merge_loras",
+    "neural_style",
+    "gatys_from_parts",
+    "reconstruct_content",
+    "reconstruct_style",
+    "two_regions_two_styles",
+    "gatys_keep_colors",
+    "coarse_and_fine",
+    "texture_synthesis",
+    "brushwork_by_patches",
+    "text_driven",
+    "large_print",
 ]
-CORE = {"LoadImage", "SaveImage", "BatchImagesNode", "SolidMask", "MaskComposite", "InvertMask", "ImageToMask", "MarkdownNote"}
+CORE = {
+    "LoadImage",
+    "SaveImage",
+    "BatchImagesNode",
+    "SolidMask",
+    "MaskComposite",
+    "InvertMask",
+    "ImageToMask",
+    "PreviewAny",
+    "MarkdownNote",
+}
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
-REAL_HOST = {"CreateVideo", "SaveVideo", "PreviewAny"} | DIFFUSION  # which the embedded host has not
+REAL_HOST = {"CreateVideo", "SaveVideo", "PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "portrait")}
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
+OPTIMISED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
+OPTIMISED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -66,7 +89,11 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
+    **{name: set() for name in OPTIMISED},  # with the encoder that the preset or the objectives name themselves
+    "gatys_from_parts": {"Pocket VGG (built-in)"},
 }
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
+WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)
 CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page adds after a seed
 
 
@@ -81,6 +108,17 @@ def values(node: dict[str, Any]) -> dict[str, Any]:
     if "seed" in names:
         assert given.pop(names.index("seed") + 1) in CONTROLS
     return dict(zip(names, given, strict=True))
+
+
+def with_chosen(inputs: list[Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Inputs by name, each choice followed by those that it brings, which are named after it."""
+    named = {}
+    for item in inputs:
+        named[item.id] = item
+        if item.get_io_type() == DYNAMIC:
+            chosen = next(option for option in item.options if option.key == found[item.id])
+            named |= {f"{item.id}.{each.id}": each for each in chosen.inputs}
+    return named
 
 
 def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
@@ -119,8 +157,8 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
         if node["type"] not in pack.schemas:
             continue
         found = values(node)
-        inputs = {item.id: item for item in pack.schemas[node["type"]].inputs}
-        widgets = [key for key, item in inputs.items() if item.get_io_type() in ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN")]
+        inputs = with_chosen(pack.schemas[node["type"]].inputs, found)
+        widgets = [key for key, item in inputs.items() if item.get_io_type() in WIDGETS]
         assert list(found) == widgets, node["type"]
         for key, value in found.items():
             item = inputs[key]
@@ -130,6 +168,8 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
                 assert value.endswith(".safetensors")  # a file of the person's
             elif item.get_io_type() == "COMBO":
                 assert value in item.options, f"{node['type']}.{key}"
+            elif item.get_io_type() == DYNAMIC:
+                assert value in [option.key for option in item.options], f"{node['type']}.{key}"
             elif item.get_io_type() == "BOOLEAN":
                 assert isinstance(value, bool)
             elif item.get_io_type() != "STRING":
