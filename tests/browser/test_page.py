@@ -31,6 +31,7 @@ def pictures(comfy: Comfy) -> None:
     for name in workflows.NAMES:
         workflows.place_pictures(comfy, workflows.read(name))
         workflows.place_points(comfy, workflows.read(name))
+        workflows.place_styles(comfy, workflows.read(name))
         workflows.place_names(comfy, workflows.read(name))
 
 

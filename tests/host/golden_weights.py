@@ -6,6 +6,7 @@ They are the authors' architectures with seeded numbers: what they paint is no p
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from style_atelier.models.architecture import split
 from style_atelier.models.families import stylegan2, stylegan3
+from style_atelier.models.families.adaattn import PARTS
 from style_atelier.models.latents import Latents
 from style_atelier.models.mapping import MappingConfig
 from style_atelier.models.registry import architecture
 from style_atelier.models.weights.catalogue import load_catalogue
+from style_atelier.tests.models import adaattn_files, cap_vstnet_files, johnson_files, pastiche_files, styleformer_files
 from style_atelier.tests.models.generator_files import filled
 from style_atelier.tests.models.translator_files import CONFIGS, fill, small
 from style_atelier.tests.weights.bundle_writer import write_bundle
@@ -38,6 +42,15 @@ COPIED = {
     "munit": "munit/gen_01000000.pt",
     "stargan": "stargan/200000-G.ckpt",
 }
+STYLIZERS: dict[str, Callable[[], dict[str, dict[str, Tensor]]]] = {  # tensors of each file, by its role in the catalogue
+    "johnson": lambda: {"stylizer": johnson_files.published("johnson")},
+    "cin": lambda: {"stylizer": pastiche_files.multi_style()},
+    "ghiasi": lambda: {"transformer": pastiche_files.transformer(True, True), "predictor": pastiche_files.mobile()},
+    "adaattn": lambda: dict(split(adaattn_files.small(), PARTS)),
+    "cap-vstnet": lambda: {"stylizer": cap_vstnet_files.small()},
+    "styleformer": lambda: {"networks": styleformer_files.filled(styleformer_files.SMALL, 0, styleformer_files.SMALL_GAINS)},
+}
+NOT_READ = {"not read": torch.zeros(1)}  # stands where the other files of an entry hold all that is needed
 
 
 def place(name: str, folder: Path) -> bool:
@@ -53,6 +66,11 @@ def place(name: str, folder: Path) -> bool:
         torch.save(_animals(), path)
     elif entry.architecture in GENERATORS:
         torch.save({"g_ema": filled(architecture(entry.architecture).build(GENERATORS[entry.architecture]).state_dict())}, path)
+    elif entry.architecture in STYLIZERS:
+        made = STYLIZERS[entry.architecture]()
+        for spec in entry.files:
+            (folder / spec.path).parent.mkdir(parents=True, exist_ok=True)
+            torch.save(made.get(spec.role, NOT_READ), folder / spec.path)
     else:
         return False
     return True

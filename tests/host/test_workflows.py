@@ -34,6 +34,7 @@ def test_workflow_finishes(comfy: Comfy, name: str, record_property) -> None:
     workflow = workflows.read(name)
     workflows.place_pictures(comfy, workflow)
     workflows.place_points(comfy, workflow)
+    workflows.place_styles(comfy, workflow)
     kept = os.environ.get("STYLE_ATELIER_SCREENSHOTS")
     prompt = workflows.api_prompt(workflow)
     run = comfy.run(prompt if kept else workflows.shortened(prompt))

@@ -44,7 +44,7 @@ def is_diffusion(name: str) -> bool:
 def place_pictures(comfy: Comfy, workflow: dict[str, Any]) -> None:
     """Put the pack's sample, else a small painted one, into the host's input folder for every picture that the workflow loads."""
     for node in workflow["nodes"]:
-        if node["type"] == "LoadImage":
+        if node["type"] in ("LoadImage", "LoadVideo"):
             path = comfy.base / "input" / node["widgets_values"][0]
             sample = ROOT / "samples" / SAMPLE_OF.get(path.name, "")
             if not path.exists() and sample.is_file():
@@ -62,6 +62,17 @@ def place_points(comfy: Comfy, workflow: dict[str, Any]) -> None:
             path = folder / node["widgets_values"][0]
             if not path.exists():
                 write_latents(made, folder / path.name.rsplit("_", 1)[0])
+
+
+def place_styles(comfy: Comfy, workflow: dict[str, Any]) -> None:
+    """Put a style of the built-in stylizer where Load Style looks, for every file that the workflow loads."""
+    for node in workflow["nodes"]:
+        if node["type"] == "StyleAtelierLoadStyle":
+            path = comfy.base / "output" / "style_atelier_styles" / node["widgets_values"][0]
+            if not path.exists():
+                drawn = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+                style = load_stylizer(POCKET, Nothing()).style_of(drawn)
+                write_style(style, path.with_name(path.name.rsplit("_", 1)[0]))
 
 
 def place_names(comfy: Comfy, workflow: dict[str, Any]) -> None:

@@ -24,29 +24,10 @@ from style_atelier.models.stylizer import StylizeOptions
 from style_atelier.models.video.statistics import ContentStatistics
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.errors import WeightsError
+from style_atelier.tests.models.cap_vstnet_files import SMALL, fill, small
 from style_atelier.tests.models.test_adaattn import close, picture
 
-fill = runpy.run_path(str(Path(__file__).parent.parent / "golden" / "fill.py"))["fill"]
-SMALL = RevConfig(
-    (
-        BlockConfig(8, 2),
-        BlockConfig(8, 2),
-        BlockConfig(32, 8, 2),
-        BlockConfig(32, 8),
-        BlockConfig(128, 64, 2),
-        BlockConfig(128, 64),
-    ),
-    (BlockConfig(128, 64),),
-    cap_vstnet.PHOTO,
-)
 KINDS = ["photo", "art"]
-
-
-def small() -> dict[str, Tensor]:
-    """A file in its published names, filled with seeded numbers."""
-    tensors = {name: t.clone() for name, t in RevResNet(SMALL).state_dict().items()}
-    fill(tensors, 5, 0.7)
-    return tensors
 
 
 def built(tensors: dict[str, Tensor], kind: str) -> cap_vstnet.CAPVSTNet:
