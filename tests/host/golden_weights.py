@@ -14,9 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from style_atelier.models.architecture import split
 from style_atelier.models.families import stylegan2, stylegan3
-from style_atelier.models.families.adaattn import PARTS
 from style_atelier.models.latents import Latents
 from style_atelier.models.mapping import MappingConfig
 from style_atelier.models.registry import architecture
@@ -42,15 +40,26 @@ COPIED = {
     "munit": "munit/gen_01000000.pt",
     "stargan": "stargan/200000-G.ckpt",
 }
-STYLIZERS: dict[str, Callable[[], dict[str, dict[str, Tensor]]]] = {  # tensors of each file, by its role in the catalogue
-    "johnson": lambda: {"stylizer": johnson_files.published("johnson")},
-    "cin": lambda: {"stylizer": pastiche_files.multi_style()},
-    "ghiasi": lambda: {"transformer": pastiche_files.transformer(True, True), "predictor": pastiche_files.mobile()},
-    "adaattn": lambda: dict(split(adaattn_files.small(), PARTS)),
-    "cap-vstnet": lambda: {"stylizer": cap_vstnet_files.small()},
-    "styleformer": lambda: {"networks": styleformer_files.filled(styleformer_files.SMALL, 0, styleformer_files.SMALL_GAINS)},
+
+
+def _vivid_johnson() -> dict[str, Tensor]:
+    """Its colours are in 0..255: seeded numbers alone paint black."""
+    tensors = johnson_files.published("johnson")
+    return tensors | {
+        "deconv3.conv2d.weight": 60 * tensors["deconv3.conv2d.weight"],
+        "deconv3.conv2d.bias": torch.full((3,), 128.0),
+    }
+
+
+VIVID = {"encoder.": 1.4, "a.": 1.4, "b.": 1.4}
+STYLIZERS: dict[str, Callable[[], dict[str, Tensor]]] = {  # as one file of the person's own, by architecture
+    "johnson": _vivid_johnson,
+    "cin": pastiche_files.multi_style,
+    "ghiasi": pastiche_files.FILES["ghiasi"],
+    "adaattn": adaattn_files.small,
+    "cap-vstnet": cap_vstnet_files.small,
+    "styleformer": lambda: styleformer_files.filled(styleformer_files.SMALL, 0, VIVID),
 }
-NOT_READ = {"not read": torch.zeros(1)}  # stands where the other files of an entry hold all that is needed
 
 
 def place(name: str, folder: Path) -> bool:
@@ -67,13 +76,17 @@ def place(name: str, folder: Path) -> bool:
     elif entry.architecture in GENERATORS:
         torch.save({"g_ema": filled(architecture(entry.architecture).build(GENERATORS[entry.architecture]).state_dict())}, path)
     elif entry.architecture in STYLIZERS:
-        made = STYLIZERS[entry.architecture]()
-        for spec in entry.files:
-            (folder / spec.path).parent.mkdir(parents=True, exist_ok=True)
-            torch.save(made.get(spec.role, NOT_READ), folder / spec.path)
+        stand_in = folder / instead_of(name)
+        stand_in.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(STYLIZERS[entry.architecture](), stand_in)
     else:
         return False
     return True
+
+
+def instead_of(name: str) -> str:
+    """The person's own file that stands for an entry whose published sizes a golden file cannot have."""
+    return f"own/{name}-golden.pt"
 
 
 def points() -> Latents:

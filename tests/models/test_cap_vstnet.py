@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +16,14 @@ from style_atelier.models.canvas.beat import Beat
 from style_atelier.models.encoders.encoder import no_gradients
 from style_atelier.models.families import cap_vstnet
 from style_atelier.models.families.cap_vstnet import network as module
-from style_atelier.models.families.cap_vstnet.network import BlockConfig, RevConfig, RevResNet, squeeze, unsqueeze
+from style_atelier.models.families.cap_vstnet.network import RevResNet, squeeze, unsqueeze
 from style_atelier.models.families.cap_vstnet.transform import factor_of
 from style_atelier.models.registry import architecture, recognise
 from style_atelier.models.stylizer import StylizeOptions
 from style_atelier.models.video.statistics import ContentStatistics
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.errors import WeightsError
-from style_atelier.tests.models.cap_vstnet_files import SMALL, fill, small
+from style_atelier.tests.models.cap_vstnet_files import fill, small
 from style_atelier.tests.models.test_adaattn import close, picture
 
 KINDS = ["photo", "art"]

@@ -48,6 +48,18 @@ NAMES = [
     "brushwork_by_patches",
     "text_driven",
     "large_print",
+    "johnson_candy",
+    "microast_four_paintings",
+    "cin_many_styles",
+    "ghiasi_strengths",
+    "adaattn_two_paintings",
+    "cap_vstnet_photo_and_regions",
+    "styleformer_exchange",
+    "five_styles_over_a_batch",
+    "style_saved_and_reused",
+    "region_styles",
+    "clip_of_48_frames",
+    "compare_stylizers",
 ]
 CORE = {
     "LoadImage",
@@ -62,9 +74,11 @@ CORE = {
 }
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
-REAL_HOST = {"CreateVideo", "SaveVideo", "PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION  # not in the embedded host
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
+REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
-SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "portrait")}
+SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
+SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 OPTIMISED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMISED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
@@ -91,6 +105,17 @@ DOWNLOADED = {
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
     **{name: set() for name in OPTIMISED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
+    "johnson_candy": {"johnson-candy"},
+    "microast_four_paintings": {"microast"},
+    "cin_many_styles": {"cin-monet"},
+    "ghiasi_strengths": {"ghiasi-small"},
+    "adaattn_two_paintings": {"adaattn"},
+    "cap_vstnet_photo_and_regions": {"cap-vstnet-photo"},
+    "styleformer_exchange": {"styleformer"},
+    "style_saved_and_reused": {POCKET, SAVED_STYLE},
+    "region_styles": {"microast"},
+    "clip_of_48_frames": {"microast"},
+    "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)
@@ -162,8 +187,8 @@ def test_its_values_are_accepted_by_the_nodes(pack: Pack, name: str) -> None:
         assert list(found) == widgets, node["type"]
         for key, value in found.items():
             item = inputs[key]
-            if node["type"] == "StyleAtelierLoadW":
-                assert value == SAVED
+            if node["type"] in ("StyleAtelierLoadW", "StyleAtelierLoadStyle"):
+                assert value in (SAVED, SAVED_STYLE)
             elif key == "lora":
                 assert value.endswith(".safetensors")  # a file of the person's
             elif item.get_io_type() == "COMBO":
