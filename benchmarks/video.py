@@ -1,10 +1,11 @@
 """Memory and speed of Stylize Video over a long clip, through the node as a ComfyUI runs it.
 
     python benchmarks/video.py [--comfyui ~/ComfyUI] [--frames 600] [--size 1280x720] [--stylizer "Pocket (built-in)"]
-        [--statistics running] [--shorter-side 0] [--budget 0] [--threads 1]
+        [--models DIR] [--statistics running] [--shorter-side 0] [--budget 0] [--threads 1]
 
 Run it with ComfyUI's own Python. A clip with sound is made, decoded, painted and written; resident memory of the process is
-looked at ten times a second (Linux) and printed for every tenth of the clip, with the growth from the end of the first tenth.
+looked at ten times a second (Linux) and printed for every tenth of the clip, with the growth from the end of the first tenth,
+and the peak that the system itself has seen. --models: a folder with the stylizer's files, beside ComfyUI's own.
 --shorter-side paints at another size, to see the memory of the stream alone in less time.
 """
 
@@ -57,6 +58,12 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+def peak() -> int:
+    """The most that was in memory since it was forgotten."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 class Curve:
     """Resident memory over the part of the clip that is done."""
 
@@ -81,6 +88,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--size", default="1280x720")
     parser.add_argument("--stylizer", default="Pocket (built-in)")
+    parser.add_argument("--models", type=Path)
     parser.add_argument("--statistics", choices=["automatic", "running", "per scene", "fixed", "every frame"], default="running")
     parser.add_argument("--shorter-side", type=int, default=0)
     parser.add_argument("--budget", type=float, default=0.0)
@@ -102,7 +110,10 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         path = Path(folder, "clip.mp4")
-        importlib.import_module("folder_paths").set_temp_directory(folder)
+        folders = importlib.import_module("folder_paths")
+        folders.set_temp_directory(folder)
+        if given.models:
+            folders.add_model_folder_path("style_atelier", str(given.models))
         make_clip(path, given.frames, width, height)
         curve = Curve()
 
@@ -112,7 +123,8 @@ def main() -> None:
         utils.set_progress_bar_global_hook(hook)
         stylizer = nodes["StyleAtelierLoadStylizer"].execute(stylizer=given.stylizer).result[0]
         settings = {"statistics": given.statistics, "smoothing": 0.9, "cut_sensitivity": 1.0}
-        before, began = resident(), time.monotonic()
+        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of making the clip
+        before, began, worked = resident(), time.monotonic(), time.process_time()
         watcher = threading.Thread(target=curve.watch, daemon=True)
         watcher.start()
         made = nodes["StyleAtelierStylizeVideo"].execute(
@@ -130,7 +142,7 @@ def main() -> None:
             precision="full",
             memory_budget=given.budget,
         )
-        seconds = time.monotonic() - began
+        seconds, worked = time.monotonic() - began, time.process_time() - worked
         curve.stop.set()
         watcher.join()
         video, _, report = made.result
@@ -139,6 +151,7 @@ def main() -> None:
         print(f"source of {given.frames} frames of {width}x{height}: {given.frames * width * height * 12 / MIB:.0f} MiB as IMAGE")
         print(f"before {before / MIB:.0f} MiB; most in each tenth: {' '.join(f'{m / MIB:.0f}' for m in tenths)} MiB")
         print(f"growth after the first tenth {(max(tenths) - tenths[0]) / MIB:.0f} MiB; {seconds:.0f} s in all")
+        print(f"peak {peak() / MIB:.0f} MiB; {worked / given.frames:.2f} s of processor time a frame")
         print(f"result: {video.get_frame_count()} frames at {video.get_frame_rate()} a second, {video.get_duration():.2f} s")
 
 

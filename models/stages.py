@@ -19,7 +19,7 @@ from .decoders.decoder import Decoder, spread
 from .encoders.encoder import Encoder
 from .moment_style import Part, packed, parts
 from .ops.affine import AffineMap, mix
-from .ops.masks import at_size, partition
+from .ops.masks import EmptyMask, at_size, partition
 from .ops.moments import Moments, measure
 from .ops.padding import pad_to_multiple
 from .ops.tiling import Tile, tiles
@@ -200,7 +200,7 @@ class FeatureStylizer(Stylizer):
             return stage.moments(picture, [None], full, tile, beat)[0]
         part = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), stage.encoder.multiple)
         if float(part.sum()) < 1:
-            raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+            raise EmptyMask
         return stage.moments(picture, [part], full, tile, beat)[0]
 
     def _run(

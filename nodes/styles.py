@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..models import style as styles_of
+from ..models.ops.masks import EmptyMask
 from ..models.style import Style
 from ..models.stylizer import Stylizer
 from . import _host
@@ -102,7 +103,10 @@ class EncodeStyle(io.ComfyNode):
         def work(together: int, tile: int = 0) -> Style:
             with _host.on_device(stylizer, _host.piece_memory(frame, 1, tile, cost, resident)) as place:
                 where = None if area is None else area.to(place)
-                return model.style_of(picture.rgb.to(place), where, tile, _host.Watch().part(0)).to(device)
+                try:
+                    return model.style_of(picture.rgb.to(place), where, tile, _host.Watch().part(0)).to(device)
+                except EmptyMask:
+                    raise ValueError("mask covers almost nothing of image: paint the part to take the style from.") from None
 
         if not model.exact_tiles:
             return io.NodeOutput(_host.pictures_at_once(frame, 1, cost, work))

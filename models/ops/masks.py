@@ -9,6 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+class EmptyMask(ValueError):
+    """A mask under which there is nothing, or too little, of a style picture."""
+
+    def __init__(self) -> None:
+        super().__init__("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+
+
 def at_size(mask: Tensor, height: int, width: int) -> Tensor:
     """mask [B, 1, H, W] in 0..1 at another size: averaged over areas when shrinking, bilinear when growing."""
     if mask.shape[-2:] == (height, width):

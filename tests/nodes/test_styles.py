@@ -181,6 +181,7 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     "no pictures taken": (lambda p: encode(p, SMALL, MANY), "takes no style from a picture"),
     "one style": (lambda p: encode(p, SMALL, JOHNSON), "takes no style from a picture"),
     "one style, mask": (lambda p: encode(p, SMALL, JOHNSON, mask=torch.ones(1, 16, 16)), "mask is connected"),
+    "almost empty mask": (lambda p: encode(p, SMALL, mask=torch.full((1, 16, 16), 1e-4)), "^mask covers almost nothing"),
     "empty mask": (lambda p: encode(p, SMALL, mask=torch.zeros(1, 16, 16)), "mask is all black"),
     "a picture as style": (lambda p: stylize(p, SMALL, taken=(SMALL,)), "taken_style0 is not a style"),
     "another's style": (

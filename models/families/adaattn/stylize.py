@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ...canvas.beat import Beat
 from ...canvas.tiled import Tiled
 from ...canvas.whole import Whole
-from ...ops.masks import at_size, partition
+from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple
 from ...progress import Progress, glance, silent
 from ...style import SHARES, Style
@@ -137,7 +137,7 @@ class AdaAttN(Stylizer):
         if mask is not None:
             share = at_size(mask, height, width).flatten().cpu()
             if float(share.max()) <= 0:
-                raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+                raise EmptyMask
             order = order[share[order] >= min(0.5, float(share.max()))]
         return order[:most].to(level.values.device)
 

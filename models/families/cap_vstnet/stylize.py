@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...canvas.beat import Beat
-from ...ops.masks import at_size, partition
+from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.moments import Moments
 from ...ops.padding import pad_to_multiple
 from ...ops.whitening import precise
@@ -84,9 +84,7 @@ class CAPVSTNet(Stylizer):
                 extended = self._extended(mask[row % len(mask)][None], style)
                 shares = self.network.rows_of_mask(extended, halves)
                 if sum(float(share.sum()) for share in shares) < 1:
-                    raise ValueError(
-                        "style_masks holds an empty mask: paint the part of the style picture to take the style from"
-                    )
+                    raise EmptyMask
             looks.append(look_of(gathered(self.network.rows(halves), shares)))
         values = {"factor": torch.stack([look.factor for look in looks]), "mean": torch.stack([look.mean for look in looks])}
         width, height = style.shape[3], style.shape[2]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...canvas.regions import Regions
 from ...canvas_stylizer import CanvasStylizer
-from ...ops.masks import at_size
+from ...ops.masks import EmptyMask, at_size
 from ...progress import Progress, silent
 from ...style import Style
 from ...translator import Canvas, rows_of
@@ -62,7 +62,7 @@ class Ghiasi(CanvasStylizer):
         for row in range(len(style)):
             where = None if mask is None else at_size(rows_of(mask, row, row + 1), *style.shape[-2:])
             if where is not None and float(where.sum()) < 1:
-                raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+                raise EmptyMask
             vectors.append(self.predictor(rows_of(style, row, row + 1), where))
             progress(row + 1, len(style))
         return Style(KIND, {VECTOR: torch.cat(vectors)}, f"{style.shape[-1]} x {style.shape[-2]}")

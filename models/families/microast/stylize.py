@@ -12,7 +12,7 @@ from ...canvas.regions import Regions
 from ...canvas.tiled import Tiled
 from ...canvas.whole import Whole
 from ...canvas_stylizer import CanvasStylizer
-from ...ops.masks import at_size
+from ...ops.masks import EmptyMask, at_size
 from ...ops.padding import pad_small
 from ...progress import Progress, silent
 from ...style import Style
@@ -58,7 +58,7 @@ class MicroASTStylizer(CanvasStylizer):
             if mask is not None:
                 where = pad_small(at_size(mask[row % mask.shape[0]][None], height, width), self.least_side)
                 if float(where.sum()) < 1:
-                    raise ValueError("style_masks holds an empty mask: paint the part of the picture to take the style from")
+                    raise EmptyMask
             canvas = self.canvas(x, tile, beat)
             rows.append(self.network.signals(canvas, canvas.open(x), where))
             beat.finish((row + 1) * SIGNAL_LAYERS)

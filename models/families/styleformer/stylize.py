@@ -13,7 +13,7 @@ from ...decoders.decoder import render_tiles
 from ...decoders.rendering import InverseRendering
 from ...encoders.encoder import Encoder
 from ...encoders.vgg import IMAGENET_MEAN, IMAGENET_STD
-from ...ops.masks import at_size, partition
+from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple, same_size
 from ...progress import Progress, glance, silent
 from ...style import SHARES, Style
@@ -122,7 +122,7 @@ class StyleFormerStylizer(Stylizer):
         height, width = (-(-n // 2**self.network.config.splats) for n in features.shape[2:])
         where = at_size(mask, height, width)[0, 0]
         if float(where.sum()) <= 0:
-            raise ValueError("style_masks holds an empty mask: paint the part of the style picture to take the style from")
+            raise EmptyMask
         return where
 
     def _one(
