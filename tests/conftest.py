@@ -20,6 +20,7 @@ sys.modules["style_atelier"] = pack
 GROUPS = {"browser": "browser", "host": "host", "headless": "host"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist writes the groups into the tests' names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = GROUPS.get(item.path.relative_to(ROOT / "tests").parts[0])
