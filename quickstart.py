@@ -144,7 +144,7 @@ def test(options: argparse.Namespace) -> int:
         codes.append(run([python, "-m", *check, *(["--pythonpath", python] if check[0] == "pyright" else [])]))
     print("== pytest", flush=True)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    codes.append(run([python, "-m", "pytest", "-n", str(workers), "--dist", "loadgroup", *options.arguments], workers))
+    codes.append(run([python, "-m", "pytest", "-n", str(workers), "--dist", "loadscope", *options.arguments], workers))
     return next((code for code in codes if code), 0)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,16 +18,19 @@ pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
 
-# Which worker of pytest-xdist runs a folder's tests: those that share a running ComfyUI keep together.
+# Tests that share a running ComfyUI keep together on one worker of pytest-xdist. Its own groups do nothing with pytest 9.2.
 GROUPS = {"browser": "browser", "host": "host", "headless": "host"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist writes the groups into the tests' names
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        group = GROUPS.get(item.path.relative_to(ROOT / "tests").parts[0])
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    scope: Any = importlib.import_module("xdist.scheduler").LoadScopeScheduling
+
+    class ByFolder(scope):
+        def _split_scope(self, nodeid: str) -> str:
+            return GROUPS.get(nodeid.split("/")[1], nodeid)
+
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")
