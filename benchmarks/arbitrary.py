@@ -6,9 +6,9 @@
 folder of pytorch/examples. Cases whose code is not given are left out. Their code is imported as it is. AdaAttN's model is run by
 its own `forward`, on networks that are made here as its constructor makes them, which asks for a graphics card. Both sides have
 the same seeded weights: the time does not depend on them.
-Times are the median of interleaved runs. Floor: the products of the authors' formulas, counted by PyTorch, at the rate of a
-large convolution, as a part of our time; above 1 where fewer products do. Memory is the growth of peak resident size in a run,
-each in a fresh process (Linux).
+Times are the process's own (other programs do not count), medians of interleaved runs. Floor: the products that we carry out,
+counted by PyTorch, at the rate of a large convolution, as a part of our time; and those of the authors' formulas likewise, above
+1 where fewer do. Memory is the growth of peak resident size in a run, each in a fresh process (Linux). --repeats 0: memory only.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from style_atelier.models.registry import recognise  # noqa: E402
 from style_atelier.models.stylizer import Stylizer  # noqa: E402
 
 Run = Callable[[Tensor, Tensor], Tensor]
+Tuple = tuple[int, ...]
 CASES = {"adaattn": "adaattn", "cap-vstnet-photo": "cap_vstnet", "cap-vstnet-art": "cap_vstnet", "johnson": "johnson"}
 VGG_WIDTHS = (64, 128, 256, 512, 512)
 VGG_TAPS = ((0, 4), (4, 11), (11, 18), (18, 31), (31, 44))  # layers up to relu1_1, from there to relu2_1, ...
@@ -200,19 +201,37 @@ def rate() -> float:
 
 
 def timed(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     work()
-    return time.perf_counter() - start
+    return time.process_time() - start
+
+
+def of_attention(query: Tuple, keys: Tuple, values: Tuple, *rest: Any, **named: Any) -> int:
+    """Operations of PyTorch's attention on processors, which its counter does not know; products and sums both count."""
+    batch, heads, positions, width = query
+    return 2 * batch * heads * positions * keys[-2] * (width + values[-1])
+
+
+ATTENTION = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: of_attention}
+
+
+def products(run: Run, content: Tensor, style: Tensor) -> tuple[float, Tensor]:
+    """Multiplications in a run, in convolutions, products of matrices and attention; and its picture."""
+    with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter, torch.no_grad():
+        made = run(content, style)
+    return counter.get_total_flops() / 2, made
 
 
 def compare(case: str, size: int, theirs: Run, ours: Run, args: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
     """A row of the table."""
+    memory = [peak(case, side, size, argv) for side in ("theirs", "ours")]
+    if not args.repeats:
+        return {"case": case, "size": size, "memory": memory}
     content, style = pictures(size)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        a = theirs(content, style)
+    needed, a = products(theirs, content, style)
+    done, b = products(ours, content, style)
     seconds: dict[str, list[float]] = {"theirs": [], "ours": []}
     with torch.inference_mode():
-        b = ours(content, style)
         for _ in range(args.repeats):
             for name, run in (("theirs", theirs), ("ours", ours)):
                 seconds[name].append(timed(lambda run=run: run(content, style)))
@@ -223,9 +242,11 @@ def compare(case: str, size: int, theirs: Run, ours: Run, args: argparse.Namespa
         "size": size,
         "ratio": t / o,
         "seconds": [t, o],
-        "floor": counter.get_total_flops() / 2 / speed / o,
+        "all seconds": seconds,
+        "floor": [done / speed / o, needed / speed / o],
+        "rate": speed,
         "difference": float((a - b).abs().max()),
-        "memory": [peak(case, side, size, argv) for side in ("theirs", "ours")],
+        "memory": memory,
     }
 
 
@@ -250,8 +271,9 @@ def main() -> None:
         if getattr(args, name):
             argv += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
     rows = []
-    print("| case | size | ratio | seconds, theirs / ours | floor / ours | largest difference | peak memory theirs / ours, MiB |")
-    print("|---|---|---|---|---|---|---|")
+    columns = ("case", "size", "ratio", "seconds, theirs / ours", "floor / ours", "floor of the authors' formulas / ours")
+    print(f"| {' | '.join((*columns, 'largest difference', 'peak memory theirs / ours, MiB'))} |")
+    print("|---|---|---|---|---|---|---|---|")
     for case, name in CASES.items():
         if args.case not in (None, case) or getattr(args, name) is None:
             continue
@@ -259,8 +281,13 @@ def main() -> None:
         for size in args.sizes:
             row = compare(case, size, theirs, ours, args, argv)
             rows.append(row)
-            cells = [case, size, f"{row['ratio']:.2f}", "{:.2f} / {:.2f}".format(*row["seconds"]), f"{row['floor']:.2f}"]
-            cells += [f"{row['difference']:.1e}", "{:.0f} / {:.0f}".format(*row["memory"])]
+            cells = [case, size]
+            if args.repeats:
+                cells += [f"{row['ratio']:.2f}", "{:.2f} / {:.2f}".format(*row["seconds"])]
+                cells += [*(f"{floor:.2f}" for floor in row["floor"]), f"{row['difference']:.1e}"]
+            else:
+                cells += ["-"] * 5
+            cells.append("{:.0f} / {:.0f}".format(*row["memory"]))
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
     print(json.dumps({"torch": torch.__version__, "threads": args.threads, "rows": rows}))
 

@@ -35,16 +35,15 @@ def winograd(x: Tensor, taps: list[Tensor], bias: Tensor | None) -> Tensor:
     out = x.new_empty((batch, height - 2, steps, STEP, outputs))
     rows = max(LEAST_ROWS, NUMBERS_AT_ONCE // (batch * width * max(outputs, x.shape[1])))
     for top in range(0, height - 2, rows):
-        _rows(columns[:, top : top + rows + 2], taps, out[:, top : top + rows])
-    if bias is not None:
-        out += bias
+        _rows(columns[:, top : top + rows + 2], taps, bias, out[:, top : top + rows])
     return out.view(batch, height - 2, width - 2, outputs).permute(0, 3, 1, 2)
 
 
-def _rows(columns: Tensor, taps: list[Tensor], out: Tensor) -> None:
+def _rows(columns: Tensor, taps: list[Tensor], bias: Tensor | None, out: Tensor) -> None:
     """Some rows of the result, so that what lies between stays small and in the cache."""
     points = _points(columns, out.shape[2])
-    made = [F.conv2d(p.permute(0, 3, 1, 2), t).permute(0, 2, 3, 1) for p, t in zip(points, taps, strict=True)]
+    biases = (None, bias, None, None, None, None)  # all four results count point 1 once
+    made = [F.conv2d(p.permute(0, 3, 1, 2), t, b).permute(0, 2, 3, 1) for p, t, b in zip(points, taps, biases, strict=True)]
     near, far = made[1] + made[2], made[3] + made[4]
     near_difference, far_difference = made[1].sub_(made[2]), made[3].sub_(made[4])
     torch.add(near, far, out=made[2])

@@ -133,9 +133,10 @@ class Layer:
         padded = F.pad(read, (1, 1, max(-start, 0), max(stop - whole, 0)), mode="reflect")
         if self.taps is None:
             return F.conv2d(padded, self.weight, self.bias, self.stride)
-        # more columns than are wanted, where their number is not one that it takes
         columns = x.shape[3]
-        return winograd(F.pad(padded, (0, -columns % STEP)), self.taps, self.bias)[..., :columns]
+        if columns % STEP:  # more than are wanted, as many as it takes
+            padded = F.pad(padded, (0, -columns % STEP))
+        return winograd(padded, self.taps, self.bias)[..., :columns]
 
 
 class Reduction(nn.Module):
