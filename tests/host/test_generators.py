@@ -53,6 +53,7 @@ def projected(steps: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.alone
 def test_a_projection_previews_stops_and_goes_on(comfy: Comfy) -> None:
     steps, asked, reached = 60, [], []
 

@@ -44,18 +44,22 @@ def pixels(comfy: Comfy, run: Run) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(comfy.picture(run.pictures()[0]))))
 
 
-def stopped(comfy: Comfy, prompt: dict[str, Any], delay: float) -> tuple[Run, float]:
-    """Run, press stop so long after the node began, and how long the node then still took."""
+def stopped(comfy: Comfy, prompt: dict[str, Any], after: int) -> tuple[Run, float]:
+    """Run, press stop when so many steps are done, and how long the node then still took."""
     asked: list[float] = []
     left: list[float] = []
+    pressed: list[bool] = []
 
     def stop() -> None:
         asked.append(time.monotonic())
         comfy.request("/interrupt", {})
 
     def on_message(kind: str, data: dict[str, Any]) -> None:
-        if kind == "executing" and data.get("node") == "style":
-            threading.Timer(delay, stop).start()
+        begun = kind == "executing" and data.get("node") == "style"
+        reached = kind == "progress" and data["node"] == "style" and data["value"] >= after > 0
+        if (begun if after == 0 else reached) and not pressed:
+            pressed.append(True)
+            threading.Thread(target=stop).start()
         if kind == "executing" and data.get("node") in ("save", "report") and asked and not left:
             left.append(time.monotonic() - asked[0])
 
@@ -78,13 +82,14 @@ def test_a_picture_with_previews_and_a_report(comfy: Comfy) -> None:
     assert "Pocket VGG" in report_of(run)
 
 
-@pytest.mark.parametrize("delay", [0.2, 1.5])
-def test_stop_gives_the_picture_so_far_and_the_next_run_goes_on(comfy: Comfy, delay: float, record_property) -> None:
-    settings = {"size": 256, "steps": 12 if delay < 1 else 14}
+@pytest.mark.alone
+@pytest.mark.parametrize("after", [0, 2, 8])
+def test_stop_gives_the_picture_so_far_and_the_next_run_goes_on(comfy: Comfy, after: int, record_property) -> None:
+    settings = {"size": 256, "steps": 12 + after}
     whole = comfy.run(prompt_of(comfy, memory_budget=32.0, **settings))
     prompt = prompt_of(comfy, **settings)
-    prompt["style"]["inputs"]["memory_budget"] = 33.0 + delay  # never run before, and nothing else is different
-    run, seconds = stopped(comfy, prompt, delay)
+    prompt["style"]["inputs"]["memory_budget"] = 33.0 + after  # never run before, and nothing else is different
+    run, seconds = stopped(comfy, prompt, after)
     record_property("seconds_to_stop", round(seconds, 3))
     print(f"the next node began {seconds:.2f} s after stop was asked for")
     assert run.ending == "execution_success"
@@ -97,6 +102,7 @@ def test_stop_gives_the_picture_so_far_and_the_next_run_goes_on(comfy: Comfy, de
     np.testing.assert_array_equal(pixels(comfy, again), pixels(comfy, whole))
 
 
+@pytest.mark.alone
 def test_seconds_end_it(comfy: Comfy) -> None:
     run = comfy.run(prompt_of(comfy, size=192, steps=5000, seconds=3.0, seed=1))
     assert run.ending == "execution_success", run.of("execution_error")

@@ -100,6 +100,7 @@ def test_an_unchanged_prompt_is_not_run_again(comfy: Comfy) -> None:
     assert "stylize" in again.of("execution_cached")[0]["nodes"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("delay", [0.3, 1.0, 2.0])
 def test_stop_takes_effect_at_once(comfy: Comfy, delay: float, record_property) -> None:
     asked: list[float] = []

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from style_atelier.models import library
+from style_atelier.models.families import adain
 from style_atelier.models.ops.tiling import tile_for_budget
 from style_atelier.models.registry import open_checkpoint
 from style_atelier.models.stylizer import StylizeOptions, Stylizer
@@ -29,7 +30,7 @@ def stylizer(request: pytest.FixtureRequest, golden) -> Stylizer:
         return library.load_stylizer(library.POCKET, None)  # type: ignore[arg-type]
     small = golden / "adain_small"
     encoder = library.as_encoder(open_checkpoint(small / "vgg_normalised.pth"))
-    return library.adain.stylizer(encoder, library.as_decoder(open_checkpoint(small / "decoder.pth")))
+    return adain.stylizer(encoder, library.as_decoder(open_checkpoint(small / "decoder.pth")))
 
 
 def test_tiles_equal_the_whole(stylizer: Stylizer) -> None:

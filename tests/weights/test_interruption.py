@@ -113,6 +113,7 @@ def test_eight_threads_fetch_once(server, settings, tmp_path):
     assert len(server.seen) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("mood", ["stall:0", "stall:5000"])
 def test_a_silent_server_does_not_hold_up_an_interrupt(server, tmp_path, mood):
     server.moods = [mood]
