@@ -20,6 +20,7 @@ from style_atelier.tests.host.comfy import Comfy
 pytestmark = [pytest.mark.host, pytest.mark.browser]
 RENDERERS = {"classic": False, "nodes2": True}
 MISSING = "vgg19"
+REFUSED = iter(("vgg16", "vgg19-caffe", "vgg16-caffe", "vgg19-normalised"))  # each but once: the host keeps what came of it
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
@@ -112,7 +113,7 @@ def test_panel_follows_the_mouse(page: Page, renderer: str) -> None:
 
 def test_a_refused_download_is_explained(page: Page) -> None:
     """The host of these tests runs with the offline switch on."""
-    page.load_api(loader(MISSING))
+    page.load_api(loader(next(REFUSED)))
     page.wait_for_panel("missing")
     page.click_panel()
     page.wait_for_text("downloads are off")
@@ -128,8 +129,9 @@ def test_a_late_answer_does_not_undo_what_came_of_it(page: Page) -> None:
         route.fulfill(response=answer)
 
     page.page.route("**/download", hold_back)
-    page.load_api(loader(MISSING))
+    page.load_api(loader(next(REFUSED)))
     page.wait_for_panel("missing")
+    assert "downloads are off" not in page.panels()[0]["text"]
     with page.page.expect_response("**/download"):
         page.click_panel()
     page.wait_for_text("downloads are off")
