@@ -33,7 +33,7 @@ from style_atelier.models.optimisation.engine import Optimisation, OptimiseSetti
 from style_atelier.models.registry import open_checkpoint
 
 KODAK = (1, 3, 5, 7, 9, 11, 13, 15)
-COARSE = {"smallest": 128, "coarse_steps": 20}  # of the run from coarse to fine
+COARSE = {"smallest": 181, "coarse_steps": 12}  # of the run from coarse to fine
 SAME = 1e-4  # how far two losses of one picture may be apart
 LAYERS = {
     "vgg16": theirs.Layers(("relu1_1", "relu2_1", "relu3_1"), "relu3_3"),

@@ -61,7 +61,7 @@ class OptimiseSettings:
     def scales(self, height: int, width: int) -> list[tuple[int, int, int]]:
         """(height, width, steps) from coarse to fine; the last is the picture's own size."""
         found, longest, factor = [(height, width, self.steps)], max(height, width), STEP_OF_SCALES
-        while self.smallest and self.coarse_steps and longest / factor >= self.smallest:
+        while self.smallest and self.coarse_steps and round(longest / factor) >= self.smallest:
             found.append((max(1, round(height / factor)), max(1, round(width / factor)), self.coarse_steps))
             factor *= STEP_OF_SCALES
         return found[::-1]

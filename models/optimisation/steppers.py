@@ -13,6 +13,7 @@ from ..ops.resize import enlarged
 FIRST_CHANGE = 1e-2  # of a pixel in the mean: the first step of L-BFGS knows no curvature
 SHORT_WAVE = 4.0  # pixels: a wave as long as this moves twice as far as the gradient says, longer ones in proportion
 MOST_OF_WAVES = 30.0
+BRIGHTNESS = 2.0  # what the three channels share moves as much farther than their differences
 ENOUGH = 1e-4  # Armijo's part of the promised decrease
 SHORTEST = 0.1
 CURVED = 1e-10
@@ -68,10 +69,10 @@ class LBFGS:
     Every call is one evaluation of the loss, whether its step was taken or shortened. history: pairs of steps that are kept, each
     of the size of two pictures; 100 as neural-style has it.
 
-    The first guess of the inverse Hessian, which the book leaves free, favours long waves (`LongWaves`) instead of being a
-    multiple of the identity. Measured on eight pairs of pictures with VGG-16 (see docs/benchmarks.md): along long waves the
-    loss of features is up to a hundred times flatter than along short ones, and to learn that from pairs alone takes most of a
-    run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would only pay.
+    The first guess of the inverse Hessian, which the book leaves free, favours long waves and brightness (`NaturalScale`)
+    instead of being a multiple of the identity. Measured on eight pairs of pictures with VGG-16 (see docs/benchmarks.md): along
+    long waves the loss of features is up to a hundred times flatter than along short ones, and to learn that from pairs alone
+    takes most of a run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would only pay.
 
     rise: by which part of the loss a step may end above where it began; for losses that jump, where no step, however short, keeps
     to Armijo's condition.
@@ -87,8 +88,8 @@ class LBFGS:
     slope: float = 0.0
     length: float = 1.0
     trials: int = 0
-    waves: LongWaves | None = None
-    size: float = 1.0  # the newest pair's s.y / y.Hy: the factor of `waves` that fits it (eq. 7.20 with H for the identity)
+    natural: NaturalScale | None = None
+    size: float = 1.0  # the newest pair's s.y / y.Hy: the factor of `natural` that fits it (eq. 7.20 with H for the identity)
 
     def step(self, picture: Tensor, loss: float, gradient: Tensor) -> Tensor:
         if self.start is not None and self.direction is not None and self.start_gradient is not None:
@@ -131,9 +132,9 @@ class LBFGS:
             self.size = product / dot(turned, self._favoured(turned))
 
     def _favoured(self, gradient: Tensor) -> Tensor:
-        if self.waves is None:
-            self.waves = LongWaves.of(gradient)
-        return self.waves(gradient)
+        if self.natural is None:
+            self.natural = NaturalScale.of(gradient)
+        return self.natural(gradient)
 
     def _inverse(self, gradient: Tensor) -> Tensor:
         """The inverse Hessian's estimate times the gradient: the two loops of algorithm 7.4."""
@@ -154,17 +155,19 @@ class LBFGS:
 
 
 @dataclass(frozen=True)
-class LongWaves:
-    """A positive definite matrix that multiplies a picture's waves by 1 + length / SHORT_WAVE, at most MOST_OF_WAVES.
+class NaturalScale:
+    """A positive definite matrix that multiplies a picture's waves by 1 + length / SHORT_WAVE, at most MOST_OF_WAVES, and what
+    its channels have in common by BRIGHTNESS.
 
-    The amplitudes of waves in natural pictures grow in the same way (Field 1987), which Mordvintsev, Pezzotti, Schubert and
-    Olah 2018 ("Differentiable Image Parameterizations") use to the same end. factors [h, w // 2 + 1]: for `rfft2`.
+    In natural pictures the amplitudes of waves grow in the same way (Field 1987), and brightness varies more than colour
+    (Ruderman, Cronin and Chiao 1998); Mordvintsev, Pezzotti, Schubert and Olah 2018 ("Differentiable Image Parameterizations")
+    use both to the same end. factors [h, w // 2 + 1]: for `rfft2`.
     """
 
     factors: Tensor
 
     @classmethod
-    def of(cls, picture: Tensor) -> LongWaves:
+    def of(cls, picture: Tensor) -> NaturalScale:
         """For pictures [1, C, h, w] like this one."""
         height, width = picture.shape[-2:]
         down = torch.fft.fftfreq(height, device=picture.device)[:, None]
@@ -173,11 +176,11 @@ class LongWaves:
         return cls((1 + 1 / (SHORT_WAVE * frequency)).clamp_max_(MOST_OF_WAVES).to(picture.dtype))
 
     def __call__(self, picture: Tensor) -> Tensor:
-        """Channel by channel, for the sake of memory."""
+        """Waves channel by channel, for the sake of memory."""
         made = torch.empty_like(picture)
         for plane, to in zip(picture.flatten(0, 1), made.flatten(0, 1), strict=True):
             to.copy_(torch.fft.irfft2(torch.fft.rfft2(plane).mul_(self.factors), s=plane.shape))
-        return made
+        return made.add_(made.mean(1, keepdim=True), alpha=BRIGHTNESS - 1)
 
 
 def dot(a: Tensor, b: Tensor) -> float:

@@ -20,7 +20,7 @@ from style_atelier.models.optimisation.chart import curve_picture, under
 from style_atelier.models.optimisation.engine import Optimisation, OptimiseSettings, begin, optimise
 from style_atelier.models.optimisation.memory import bytes_of_gradient, plan
 from style_atelier.models.optimisation.presets import PRESETS
-from style_atelier.models.optimisation.steppers import LBFGS, Adam, LongWaves
+from style_atelier.models.optimisation.steppers import LBFGS, Adam, NaturalScale
 
 HEIGHT, WIDTH = 48, 64
 
@@ -61,6 +61,7 @@ def test_sizes_are_a_root_of_two_apart_and_end_at_the_pictures_own() -> None:
         (212, 283, 5),
         (300, 400, 9),
     ]
+    assert [w for _, w, _ in OptimiseSettings(smallest=128).scales(192, 256)] == [128, 181, 256], "128 itself is one of them"
     assert OptimiseSettings(steps=9, smallest=0).scales(300, 400) == [(300, 400, 9)]
     assert OptimiseSettings(steps=9, smallest=500).scales(300, 400) == [(300, 400, 9)]
 
@@ -191,12 +192,15 @@ def test_a_loss_that_is_no_number_shortens_the_step() -> None:
     assert float((nearer - x).abs().max()) < float((far - x).abs().max())
 
 
-def test_long_waves_move_further_and_the_matrix_is_symmetric_and_positive() -> None:
-    waves = LongWaves.of(torch.zeros(1, 1, 16, 20))
-    a, b = torch.randn(2, 1, 1, 16, 20, generator=torch.Generator().manual_seed(0))
-    assert float((waves(a) * b).sum()) == pytest.approx(float((a * waves(b)).sum()), rel=1e-4)
-    assert float((waves(a) * a).sum()) > 0
-    assert float(waves(torch.ones(1, 1, 16, 20)).mean()) == pytest.approx(30, rel=1e-4)
+def test_long_waves_and_brightness_move_further_and_the_matrix_is_symmetric_and_positive() -> None:
+    scale = NaturalScale.of(torch.zeros(1, 3, 16, 20))
+    a, b = torch.randn(2, 1, 3, 16, 20, generator=torch.Generator().manual_seed(0))
+    assert float((scale(a) * b).sum()) == pytest.approx(float((a * scale(b)).sum()), rel=1e-4)
+    assert float((scale(a) * a).sum()) > 0
+    flat = torch.ones(1, 3, 16, 20)
+    color = flat * torch.tensor([1.0, -2.0, 1.0])[:, None, None]
+    torch.testing.assert_close(scale(color), 30 * color, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(scale(flat), 2 * 30 * flat, rtol=1e-4, atol=1e-4)
 
 
 def test_memory_plans_keep_to_the_budget(encoder: Encoder) -> None:
