@@ -72,7 +72,8 @@ class LBFGS:
     The first guess of the inverse Hessian, which the book leaves free, favours long waves and brightness (`NaturalScale`)
     instead of being a multiple of the identity. Measured on eight pairs of pictures with VGG-16 (see docs/benchmarks.md): along
     long waves the loss of features is up to a hundred times flatter than along short ones, and to learn that from pairs alone
-    takes most of a run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would only pay.
+    takes most of a run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would
+    only pay.
 
     rise: by which part of the loss a step may end above where it began; for losses that jump, where no step, however short, keeps
     to Armijo's condition.
