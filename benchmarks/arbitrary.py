@@ -18,7 +18,6 @@ import importlib
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 import time
 import types
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peak_memory import growth_of, pictures, print_growth
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -157,41 +157,6 @@ def pair(case: str, args: argparse.Namespace) -> tuple[Run, Run]:
     return theirs, lambda content, style: stylizer.stylize(content, [style] if stylizer.style_kind else [])
 
 
-def pictures(size: int) -> tuple[Tensor, Tensor]:
-    """Content and style of this size: the pack's samples."""
-    from PIL import Image
-    from torchvision.transforms.functional import to_tensor
-
-    names = ("photo.jpg", "painting.jpg")
-    opened = [Image.open(ROOT / "samples" / name).convert("RGB").resize((size, size)) for name in names]
-    content, style = (to_tensor(picture)[None] for picture in opened)
-    return content, style
-
-
-def measure_memory(args: argparse.Namespace) -> None:
-    """One run of one side; prints the growth of peak resident memory in MiB (Linux)."""
-    run = pair(args.case, args)[("theirs", "ours").index(args.side)]
-    content, style = pictures(args.sizes[0])
-    with torch.inference_mode():
-        run(*pictures(128))
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
-        before = resident("VmRSS")
-        run(content, style)
-    print((resident("VmHWM") - before) / 1024)
-
-
-def resident(name: str) -> int:
-    """A line of /proc/self/status, KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
-def peak(case: str, side: str, size: int, argv: list[str]) -> float:
-    """Peak memory of one side in a process of its own, MiB."""
-    command = [sys.executable, __file__, *argv, "--case", case, "--side", side, "--sizes", str(size)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
-
-
 def rate() -> float:
     """Products in a second of a large 3x3 convolution, channels last."""
     x = torch.randn(1, 256, 64, 64).to(memory_format=torch.channels_last)
@@ -224,7 +189,7 @@ def products(run: Run, content: Tensor, style: Tensor) -> tuple[float, Tensor]:
 
 def compare(case: str, size: int, theirs: Run, ours: Run, args: argparse.Namespace, argv: list[str]) -> dict[str, Any]:
     """A row of the table."""
-    memory = [peak(case, side, size, argv) for side in ("theirs", "ours")]
+    memory = [growth_of(__file__, [*argv, "--case", case, "--side", side, "--sizes", str(size)]) for side in ("theirs", "ours")]
     if not args.repeats:
         return {"case": case, "size": size, "memory": memory}
     content, style = pictures(size)
@@ -264,7 +229,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.side:
-        measure_memory(args)
+        run = pair(args.case, args)[("theirs", "ours").index(args.side)]
+        content, style = pictures(args.sizes[0])
+        print_growth(lambda: run(content, style), warm_up=lambda: run(*pictures(128)))
         return
     argv = ["--threads", str(args.threads)]
     for name in given:

@@ -17,7 +17,6 @@ import argparse
 import importlib
 import json
 import statistics
-import subprocess
 import sys
 import time
 import types
@@ -25,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from peak_memory import growth_of, pictures, print_growth
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -160,41 +160,6 @@ def pair(case: str, args: argparse.Namespace) -> tuple[Run, Run]:
     return adain_pair(args) if case == "adain" else wct_pair(args, case == "wct-16x")
 
 
-def pictures(size: int) -> tuple[Tensor, Tensor]:
-    """Content and style of this size: the pack's samples."""
-    from PIL import Image
-    from torchvision.transforms.functional import to_tensor
-
-    names = ("photo.jpg", "painting.jpg")
-    opened = [Image.open(ROOT / "samples" / name).convert("RGB").resize((size, size)) for name in names]
-    content, style = (to_tensor(picture)[None] for picture in opened)
-    return content, style
-
-
-def measure_memory(args: argparse.Namespace) -> None:
-    """One run of one side; prints the growth of peak resident memory in MiB (Linux)."""
-    run = pair(args.case, args)[("theirs", "ours").index(args.side)]
-    content, style = pictures(args.sizes[0])
-    with torch.inference_mode():
-        run(*pictures(128))
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
-        before = resident("VmRSS")
-        run(content, style)
-    print((resident("VmHWM") - before) / 1024)
-
-
-def resident(name: str) -> int:
-    """A line of /proc/self/status, KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
-def peak(case: str, side: str, size: int, argv: list[str]) -> float:
-    """Peak memory of one side in a process of its own, MiB."""
-    command = [sys.executable, __file__, *argv, "--case", case, "--side", side, "--sizes", str(size)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
-
-
 def main() -> None:
     """Print a Markdown table and the raw numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -209,7 +174,9 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.side:
-        measure_memory(args)
+        run = pair(args.case, args)[("theirs", "ours").index(args.side)]
+        content, style = pictures(args.sizes[0])
+        print_growth(lambda: run(content, style), warm_up=lambda: run(*pictures(128)))
         return
     common = ["--adain", str(args.adain), "--distillation", str(args.distillation), "--threads", str(args.threads)]
     common += ["--weights", str(args.weights)] if args.weights else []
@@ -232,7 +199,10 @@ def main() -> None:
             t, o = (statistics.median(times[name]) for name in ("theirs", "ours"))
             if case == "wct":
                 original_wct[size] = t
-            memory = [peak(case, side, size, common) for side in ("theirs", "ours")]
+            memory = [
+                growth_of(__file__, [*common, "--case", case, "--side", side, "--sizes", str(size)])
+                for side in ("theirs", "ours")
+            ]
             difference = float((a - b).abs().max())
             rows.append({"case": case, "size": size, "ratio": t / o, "difference": difference, "memory": memory})
             if case == "wct-16x" and size in original_wct:

@@ -11,13 +11,11 @@ Times are the median of interleaved runs; memory is the growth of peak resident 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import functools
 import importlib
 import importlib.util
 import json
 import statistics
-import subprocess
 import sys
 import time
 import types
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peak_memory import growth_of, pictures, print_growth
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -182,32 +181,6 @@ CASES: dict[str, Callable[[Path], tuple[Run, Run]]] = {
 }
 
 
-def picture(size: int) -> Tensor:
-    """The pack's sample photo at this size, in -1..1."""
-    from PIL import Image
-    from torchvision.transforms.functional import to_tensor
-
-    return to_tensor(Image.open(ROOT / "samples/photo.jpg").convert("RGB").resize((size, size)))[None] * 2 - 1
-
-
-def resident(name: str) -> int:
-    """A line of /proc/self/status, KiB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
-
-
-def measure_memory(case: str, side: str, size: int, folder: Path) -> None:
-    """One run of one side; prints the growth of peak resident memory in MiB (Linux)."""
-    run = CASES[case](folder)[("theirs", "ours").index(side)]
-    x = picture(size)
-    with torch.inference_mode():
-        ctypes.CDLL(None).malloc_trim(0)  # what loading has freed must not serve the run unseen
-        Path("/proc/self/clear_refs").write_text("5")  # forget the peak of loading
-        before = resident("VmRSS")
-        run(x)
-    print((resident("VmHWM") - before) / 1024)
-
-
 def main() -> None:
     """Print a Markdown table and the raw numbers as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -220,13 +193,16 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.side:
-        return measure_memory(args.cases[0], args.side, args.size, args.sources)
+        run = CASES[args.cases[0]](args.sources)[("theirs", "ours").index(args.side)]
+        x = pictures(args.size)[0] * 2 - 1
+        print_growth(lambda: run(x))
+        return
     rows = []
     print("| case | size | ratio | largest difference, relative | peak memory theirs / ours, MiB |\n|---|---|---|---|---|")
     for case in args.cases:
         theirs, ours = CASES[case](args.sources)
         for size in SIZES[case]:
-            x, times = picture(size), {"theirs": [], "ours": []}
+            x, times = pictures(size)[0] * 2 - 1, {"theirs": [], "ours": []}
             with torch.inference_mode():
                 a, b = theirs(x), ours(x)
                 for _ in range(args.repeats):
@@ -235,12 +211,8 @@ def main() -> None:
                         run(x)
                         times[name].append(time.perf_counter() - start)
             t, o = (statistics.median(times[name]) for name in ("theirs", "ours"))
-            memory = []
-            for side in ("theirs", "ours"):
-                command = [sys.executable, __file__, "--sources", str(args.sources), "--threads", str(args.threads)]
-                command += ["--cases", case, "--side", side, "--size", str(size)]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                memory.append(float(done.stdout.split()[-1]))
+            options = ["--sources", str(args.sources), "--threads", str(args.threads), "--cases", case, "--size", str(size)]
+            memory = [growth_of(__file__, [*options, "--side", side]) for side in ("theirs", "ours")]
             difference = float((a - b).abs().max() / a.abs().max())
             rows.append(
                 {"case": case, "size": size, "ratio": t / o, "difference": difference, "memory": memory, "seconds": [t, o]}

@@ -3,9 +3,7 @@
 python clip_checks.py COMFYUI ROOT FOLDER
 """
 
-import json
 import sys
-import traceback
 import types
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +34,7 @@ from style_atelier.models.optimisation.engine import OptimiseSettings, begin, op
 from style_atelier.nodes import _clip, _host
 from style_atelier.nodes.project import plain_weights
 from style_atelier.nodes.text_objective import TextObjective
+from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import CLIP_SIDE, CLIP_TEXT, CLIP_WIDTH, clip_file, clip_text, clip_vision, seeded
 
 folder_paths.models_dir = str(FOLDER / "models")
@@ -282,30 +281,5 @@ def check_what_does_not_fit_is_refused() -> None:
     assert "image holds values that are not numbers" in asked(image=PICTURE / 0)
 
 
-def refused(work: Any) -> str:
-    """The message, which is one sentence, with which this is refused."""
-    said = None
-    try:
-        work()
-    except Exception as error:
-        said = str(error)
-    assert said is not None, "it was not refused"
-    assert "\n" not in said, said
-    return said
-
-
-def main() -> None:
-    results = {}
-    for name, check in list(globals().items()):
-        if name.startswith("check_"):
-            try:
-                with torch.inference_mode():
-                    check()
-                results[name] = "ok"
-            except Exception:
-                results[name] = traceback.format_exc()[-1500:]
-    print("RESULTS" + json.dumps({"results": results, "measured": MEASURED}))
-
-
 if __name__ == "__main__":
-    main()
+    run_all(globals(), MEASURED)

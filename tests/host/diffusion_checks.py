@@ -5,7 +5,6 @@ python diffusion_checks.py COMFYUI ROOT FOLDER
 
 import json
 import sys
-import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ from style_atelier.models.lora.blocks import BLOCKS, UNET_SETS, block_of
 from style_atelier.nodes import _host
 from style_atelier.nodes.controlnext import ControlNeXtWeights, LoadControlNeXt
 from style_atelier.nodes.lora import LoadLora, LoraInfo, MergeLora
+from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, FULL_SD15, SD15, SDXL, model, seeded, text_encoder
 
 folder_paths.models_dir = str(FOLDER / "models")
@@ -584,33 +584,8 @@ def check_info() -> None:
     assert "a cat (20)" in report
 
 
-def refused(work: Any) -> str:
-    """The message, which is one sentence, with which this is refused."""
-    said = None
-    try:
-        work()
-    except Exception as error:
-        said = str(error)
-    assert said is not None, "it was not refused"
-    assert "\n" not in said, said
-    return said
-
-
 MEASURED: dict[str, Any] = {}
 
 
-def main() -> None:
-    results = {}
-    for name, check in list(globals().items()):
-        if name.startswith("check_"):
-            try:
-                with torch.inference_mode():
-                    check()
-                results[name] = "ok"
-            except Exception:
-                results[name] = traceback.format_exc()[-1500:]
-    print("RESULTS" + json.dumps({"results": results, "measured": MEASURED}))
-
-
 if __name__ == "__main__":
-    main()
+    run_all(globals(), MEASURED)
