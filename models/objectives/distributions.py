@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .term import Place, Term
+from .term import Place, Term, flat_map
 
 Axes = Literal["channels", "random"]
 TINY = 1e-12
@@ -48,7 +48,7 @@ class SetTerm(Term):
         assert self.ranks is not None
         at = place.cut(self.chosen).flatten().nonzero()[:, 0]
         ranks = place.cut(self.ranks).flatten()[at].to(f)
-        flat = f.flatten(2)[0]
+        flat = flat_map(f)
         return torch.cat([flat if len(at) == flat.shape[1] else flat[:, at.to(f.device)], ranks[None]])
 
     def join(self, summaries: Sequence[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..ops.masks import at_size
 from ..ops.padding import same_size
 from .objective import Objective, Scene, layers_of, shares
-from .term import Place, Term
+from .term import Place, Term, flat_map
 
 TINY = 1e-12
 TURN = pi / 24  # between rotated copies of the style, and the growth between scaled ones, as the authors' code has them
@@ -106,7 +106,7 @@ class NearestFeatureTerm(Term):
 
     def summary(self, f: Tensor, place: Place) -> Tensor:
         """The sum over the piece's positions."""
-        made = unit(f.flatten(2)[0].T, 1)
+        made = unit(flat_map(f).T, 1)
         with torch.no_grad():
             wanted = self.keys[nearest(made.detach(), self.keys)]
         distances = 1 - (made * wanted).sum(dim=1)

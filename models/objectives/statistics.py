@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..ops.whitening import precise, symmetric_power
-from .term import Place, Term
+from .term import Place, Term, flat_map
 
 GramScale = Literal["relative", "gatys", "neural-style"]
 TINY = 1e-12
@@ -31,7 +31,7 @@ class MomentTerm(Term):
 
     def summary(self, f: Tensor, place: Place) -> Tensor:
         """[C + 1, C + 1]: the products of channels, their sums in the last row and column, the weight in the corner."""
-        flat = f.flatten(2)[0]
+        flat = flat_map(f)
         if self.origin is not None:
             flat = flat - self.origin[:, None]
         return SecondMoments.apply(flat, self.weights(place))  # type: ignore[return-value]
@@ -129,7 +129,7 @@ class MeanStdTerm(MomentTerm):
 
     def summary(self, f: Tensor, place: Place) -> Tensor:
         """[3, C]: the sum of weights, of features and of their squares."""
-        flat = f.flatten(2)[0]
+        flat = flat_map(f)
         weights = self.weights(place)
         weighted = flat if weights is None else flat * weights.reshape(1, -1)
         total = f.new_tensor(float(flat.shape[1])) if weights is None else weights.sum()

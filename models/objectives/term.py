@@ -85,6 +85,11 @@ class Term(ABC):
         return self.value(self.join([self.summary(f, Place.whole(f))]))
 
 
+def flat_map(f: Tensor) -> Tensor:
+    """[1, C, h, w] -> [C, h * w]. Not by an index: the slope of one is a copy into zeros, in another order of memory."""
+    return f.flatten(2).squeeze(0)
+
+
 class PictureTerm(ABC):
     """One loss on the whole picture that no tile knows a part of, such as what CLIP thinks of it."""
 

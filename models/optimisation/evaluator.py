@@ -133,8 +133,12 @@ class Evaluator:
             f = levels[term.tap].detach().requires_grad_()
             with torch.enable_grad():
                 value = term(f)
-            slope = torch.autograd.grad(value, f)[0]
-            add(slopes, term.tap, slope, self._factor(weighted, slope.abs().sum() if self.normalise else None))
+            if self.normalise:
+                slope = torch.autograd.grad(value, f)[0]
+                slope = slope * self._factor(weighted, slope.abs().sum())
+            else:
+                slope = torch.autograd.grad(value, f, torch.full_like(value, weighted.weight))[0]
+            slopes[term.tap] = slopes[term.tap] + slope if term.tap in slopes else slope
             total.count(weighted, float(value.detach()))
         self.beat()
         del levels
@@ -260,12 +264,6 @@ class Totals:
         """Add a term's value to its objective's and to the loss."""
         self.loss += weighted.weight * value
         self.values[weighted.objective] += weighted.share * value
-
-
-def add(slopes: dict[str, Tensor], tap: str, slope: Tensor, factor: Tensor | float) -> None:
-    """Add a term's gradient on a tap to the others'."""
-    slope = slope * factor
-    slopes[tap] = slope if tap not in slopes else slopes[tap].add_(slope)
 
 
 def begin(term: Any, encoder: Encoder, height: int, width: int, chance: torch.Generator) -> None:
