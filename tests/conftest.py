@@ -40,8 +40,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--alone")
     if wanted is not None:
-        left_out = [item for item in items if (item.get_closest_marker("alone") is None) == (wanted == "only")]
-        items[:] = [item for item in items if item not in set(left_out)]
+        alone: list[pytest.Item] = []
+        others: list[pytest.Item] = []
+        for item in items:
+            (alone if item.get_closest_marker("alone") else others).append(item)
+        items[:], left_out = (alone, others) if wanted == "only" else (others, alone)
         config.hook.pytest_deselected(items=left_out)
 
 

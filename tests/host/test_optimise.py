@@ -48,18 +48,13 @@ def stopped(comfy: Comfy, prompt: dict[str, Any], after: int) -> tuple[Run, floa
     """Run, press stop when so many steps are done, and how long the node then still took."""
     asked: list[float] = []
     left: list[float] = []
-    pressed: list[bool] = []
-
-    def stop() -> None:
-        asked.append(time.monotonic())
-        comfy.request("/interrupt", {})
 
     def on_message(kind: str, data: dict[str, Any]) -> None:
         begun = kind == "executing" and data.get("node") == "style"
         reached = kind == "progress" and data["node"] == "style" and data["value"] >= after > 0
-        if (begun if after == 0 else reached) and not pressed:
-            pressed.append(True)
-            threading.Thread(target=stop).start()
+        if (begun if after == 0 else reached) and not asked:
+            asked.append(time.monotonic())
+            threading.Thread(target=comfy.request, args=("/interrupt", {})).start()
         if kind == "executing" and data.get("node") in ("save", "report") and asked and not left:
             left.append(time.monotonic() - asked[0])
 
