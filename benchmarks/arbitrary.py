@@ -38,8 +38,8 @@ sys.modules["style_atelier"] = pack
 from style_atelier.models.encoders.encoder import no_gradients  # noqa: E402
 from style_atelier.models.encoders.vgg import VGG19_BLOCKS  # noqa: E402
 from style_atelier.models.families import cap_vstnet  # noqa: E402
-from style_atelier.models.registry import recognise  # noqa: E402
-from style_atelier.models.stylizer import Stylizer  # noqa: E402
+from style_atelier.models.library.registry import recognise  # noqa: E402
+from style_atelier.models.stylization.stylizer import Stylizer  # noqa: E402
 
 Run = Callable[[Tensor, Tensor], Tensor]
 Tuple = tuple[int, ...]

@@ -32,12 +32,12 @@ pack = types.ModuleType("style_atelier")
 pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
-from style_atelier.models import library  # noqa: E402
 from style_atelier.models.architecture import Architecture  # noqa: E402
 from style_atelier.models.encoders.encoder import Encoder, no_gradients  # noqa: E402
 from style_atelier.models.families import adain, vgg, wct  # noqa: E402
-from style_atelier.models.registry import architecture, open_checkpoint  # noqa: E402
-from style_atelier.models.stylizer import StylizeOptions  # noqa: E402
+from style_atelier.models.library import stylizers  # noqa: E402
+from style_atelier.models.library.registry import architecture, open_checkpoint  # noqa: E402
+from style_atelier.models.stylization.stylizer import StylizeOptions  # noqa: E402
 
 Run = Callable[[Tensor, Tensor], Tensor]
 CASES = ("adain", "wct", "wct-16x")
@@ -119,12 +119,12 @@ def wct_pair(args: argparse.Namespace, pruned: bool) -> tuple[Run, Run]:
         for path in sorted((args.weights / "wct16x").rglob("*.pth")):
             opened = open_checkpoint(path)
             if opened.kind == "encoder":
-                item = library.as_encoder(opened)
+                item = stylizers.as_encoder(opened)
                 level = int(item.default_taps[0][4])
                 encoders[level] = item
                 getattr(theirs, f"e{level}").load_state_dict(opened.tensors)
             else:
-                item = library.as_decoder(opened)
+                item = stylizers.as_decoder(opened)
                 level = int(item.taps[0][4])
                 decoders[level] = item
                 getattr(theirs, f"d{level}").load_state_dict(opened.tensors)

@@ -67,8 +67,8 @@ def ours(case: str, weights: Path) -> tuple[Any, nn.Module]:
     pack = types.ModuleType("style_atelier")
     pack.__path__ = [str(ROOT)]
     sys.modules["style_atelier"] = pack
-    from style_atelier.models.noise import Noise
-    from style_atelier.models.registry import recognise
+    from style_atelier.models.generation.noise import Noise
+    from style_atelier.models.library.registry import recognise
 
     saved = torch.load(weights, weights_only=True)
     tensors: dict[str, Tensor] = {f"G_ema.{name}": tensor for name, tensor in saved["state"].items()}

@@ -34,7 +34,7 @@ sys.modules["style_atelier"] = pack
 
 from style_atelier.models.canvas.whole import Whole  # noqa: E402
 from style_atelier.models.encoders.encoder import no_gradients  # noqa: E402
-from style_atelier.models.registry import recognise  # noqa: E402
+from style_atelier.models.library.registry import recognise  # noqa: E402
 
 Run = Callable[[Tensor], Tensor]
 SIZES = {

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .generator import Generator
-from .stylizer import Stylizer
-from .translator import Translator
+from .generation.generator import Generator
+from .stylization.stylizer import Stylizer
+from .translation.translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads

@@ -27,8 +27,8 @@ pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
 from style_atelier.models.encoders.vgg import IMAGENET_MEAN, IMAGENET_STD, VGG, VGG19_BLOCKS, VGGConfig, conv_names  # noqa: E402
-from style_atelier.models.library import as_encoder  # noqa: E402
-from style_atelier.models.registry import open_checkpoint  # noqa: E402
+from style_atelier.models.library.registry import open_checkpoint  # noqa: E402
+from style_atelier.models.library.stylizers import as_encoder  # noqa: E402
 from style_atelier.models.training.pictures import PictureFolder  # noqa: E402
 
 WIDTHS = (16, 32, 64, 128)

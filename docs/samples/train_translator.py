@@ -24,7 +24,7 @@ pack = types.ModuleType("style_atelier")
 pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
-from style_atelier.models import library  # noqa: E402
+from style_atelier.models.library import stylizers  # noqa: E402
 from style_atelier.models.weights.catalogue import FileSpec  # noqa: E402
 
 SIDE, CROP, WIDTH, BLOCKS, BATCH = 320, 128, 32, 6, 2
@@ -98,7 +98,7 @@ def read(path: Path, side: int) -> Tensor:
 
 def pairs(photos: Path, weights: Path) -> list[tuple[Tensor, Tensor]]:
     """(photograph, painted photograph) in -1..1."""
-    stylizer = library.load_stylizer("wct-16x", Files(weights))
+    stylizer = stylizers.load_stylizer("wct-16x", Files(weights))
     style, made = read(ROOT / "samples/painting.jpg", 384), []
     with torch.inference_mode():
         for path in sorted(p for p in photos.rglob("*") if p.suffix.lower() in (".jpg", ".png", ".webp")):

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generator import Generator
-from ..noise import Noise, NoiseMode
+from ..generation.generator import Generator
+from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 
 NORMAL_95 = 1.96  # standard errors to either side of a mean that hold 95 % of a normal distribution

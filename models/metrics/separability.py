@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generator import Generator, in_range
-from ..noise import Noise, NoiseMode
+from ..generation.generator import Generator, in_range
+from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 from .path_length import shrunk
 

@@ -30,15 +30,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from style_atelier.models.objectives.text import DirectionTerm, PatchDirectionTerm
-from style_atelier.models.optimisation.engine import OptimiseSettings, begin, optimise
-from style_atelier.nodes import _clip, _host
-from style_atelier.nodes.project import plain_weights
-from style_atelier.nodes.text_objective import TextObjective
+from style_atelier.models.optimization.engine import OptimiseSettings, begin, optimise
+from style_atelier.nodes.generation.project import plain_weights
+from style_atelier.nodes.host.folders import register_folder
+from style_atelier.nodes.host.networks import on_device
+from style_atelier.nodes.optimization import clip
+from style_atelier.nodes.optimization.text_objective import TextObjective
 from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import CLIP_SIDE, CLIP_TEXT, CLIP_WIDTH, clip_file, clip_text, clip_vision, seeded
 
 folder_paths.models_dir = str(FOLDER / "models")
-_host.register_folder()
+register_folder()
 
 TEXTS = ("a cat", "A watercolor painting, with (brackets) and numbers 12.", "火", "x " * 60)
 OTHERS: dict[str, Any] = {
@@ -93,14 +95,14 @@ def check_texts_are_transformers() -> None:
     """In one CLIP alone, and in SDXL's pair, where the half as wide as the pictures is asked."""
     model, clip, _ = whole()
     seen = tuple(text.replace("(", "").replace(")", "") for text in TEXTS)  # the host takes brackets for weights
-    found = _clip.texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
+    found = clip.texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
     MEASURED["texts"] = worst(found, theirs(model, seen))
     assert found.shape == (len(TEXTS), CLIP_WIDTH)
     assert MEASURED["texts"] < 1e-4
     plain = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert worst(plain, found[:1]) > 0.1, "the host's own call has the projection now: ours may be simpler"
     clip.clip_layer(-2)
-    assert torch.equal(_clip.texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
+    assert torch.equal(clip.texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
     again = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert torch.equal(plain, again), "the text encoder was left changed"
 
@@ -122,19 +124,19 @@ def check_the_fitting_half_of_a_pair_is_asked() -> None:
 
     clip = comfy.sd.CLIP(Target())
     seeded(clip.cond_stage_model)
-    assert _clip.texts_of(clip, 32).name == "clip_l"
-    assert _clip.texts_of(clip, 48).name == "clip_g"
+    assert clip.texts_of(clip, 32).name == "clip_l"
+    assert clip.texts_of(clip, 48).name == "clip_g"
     # of the wider half the host's own call gives the projected text too
     wanted = clip.encode_from_tokens(clip.tokenize("a cat"), return_pooled=True)[1]
-    assert worst(_clip.texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
-    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: _clip.texts_of(clip, 64))
+    assert worst(clip.texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
+    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: clip.texts_of(clip, 64))
 
 
 def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
     """Read as the host reads them, in inference mode; in batches; the gradient also against finite differences."""
     model, _, vision = whole()
     with torch.inference_mode(False), torch.enable_grad():
-        embed = _clip.pictures_of(vision).model
+        embed = clip.pictures_of(vision).model
         assert (embed.side, embed.width) == (CLIP_SIDE, CLIP_WIDTH)
         assert next(embed.module.parameters()).is_inference(), "the host loads elsewhere now: this check proves nothing"
         x = pictures(3).requires_grad_()
@@ -159,7 +161,7 @@ def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
 
 
 def check_a_name_says_which_network_it_is() -> None:
-    first, same, other = (repr(_clip.pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
+    first, same, other = (repr(clip.pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
     assert first == same
     assert first != other
     assert "0x" not in first, first
@@ -220,7 +222,7 @@ def check_steps_follow_the_words() -> None:
     (network,) = made.networks
     assert network.model is made.objectives.parts[0].embed
     settings = OptimiseSettings(steps=80, smallest=0, optimizer="adam", rate=0.03, averaging=0.0)
-    with torch.inference_mode(False), _host.on_device(network, 0.0) as device, plain_weights(network.model.module):
+    with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(PICTURE.movedim(-1, 1).clone(), 40, 48, settings, device)
         optimise(made.objectives, 0, 40, 48, settings, at)
     values = [record.loss for record in at.curve]
@@ -228,7 +230,7 @@ def check_steps_follow_the_words() -> None:
     assert all(map(torch.isfinite, map(torch.tensor, values)))
     assert values[-1] < 0.8 * values[0], MEASURED["steps"]
     lbfgs = OptimiseSettings(steps=12, smallest=28, coarse_steps=6, optimizer="lbfgs")
-    with torch.inference_mode(False), _host.on_device(network, 0.0) as device, plain_weights(network.model.module):
+    with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(None, 40, 48, lbfgs, device)
         optimise(made.objectives, 0, 40, 48, lbfgs, at)
     values = [record.loss for record in at.curve if record.scale == at.scale - 1]

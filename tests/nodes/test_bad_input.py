@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from .conftest import POCKET, Pack
+from style_atelier.tests.pack import POCKET, Pack
+from style_atelier.tests.sentences import assert_one_sentence
 
 Case = Callable[[Pack], Any]
 NAN = torch.full((1, 8, 8, 3), float("nan"))
@@ -322,8 +323,3 @@ def test_a_file_that_is_no_network_gives_one_sentence(pack: Pack, folder: Path, 
     with pytest.raises(Exception, match=name) as raised:
         pack.run(loader, **{loader.removeprefix("Load").lower(): name})
     assert_one_sentence(str(raised.value))
-
-
-def assert_one_sentence(text: str) -> None:
-    assert "\n" not in text, text
-    assert 20 < len(text) < 600, text

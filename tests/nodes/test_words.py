@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import ROOT, Pack
+from style_atelier.tests.pack import ROOT, Pack
 
 LANGUAGES = ("en", "zh")
 CHINESE = re.compile("[\u4e00-\u9fff]")

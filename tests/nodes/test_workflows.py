@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import POCKET, ROOT, Pack
+from style_atelier.tests.pack import POCKET, ROOT, Pack
 
 FOLDER = ROOT / "example_workflows"
 NAMES = [

@@ -15,9 +15,9 @@ from ...canvas.whole import Whole
 from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple
 from ...progress import Progress, glance, silent
-from ...style import SHARES, Style
-from ...stylizer import StylizeOptions, Stylizer
-from ...translator import keep_limit
+from ...stylization.style import SHARES, Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
+from ...translation.translator import keep_limit
 from .attention import Cosine, Form, Parts, Softmax
 from .features import Level, Settle, keys_at, look, measured, rows
 from .network import DEEP, MIDDLE, SHALLOW, AdaAttNNetwork, Transformer

@@ -16,7 +16,7 @@ from ...decoders.decoder import Decoder
 from ...decoders.inverse_vgg import InverseVGG, InverseVGGConfig, inverse_names
 from ...decoders.rendering import InverseRendering
 from ...encoders.encoder import Encoder
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 
 INDICES = {
     1: (1,),

@@ -13,8 +13,8 @@ from ...ops.moments import Moments
 from ...ops.padding import pad_to_multiple
 from ...ops.whitening import precise
 from ...progress import Progress, glance, silent
-from ...style import Style
-from ...stylizer import StylizeOptions, Stylizer
+from ...stylization.style import Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
 from .network import Halves, RevResNet
 from .transform import LEAST_POSITIONS, Look, color_, gathered, look_of, map_between, mixed
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
-from ...style import Style
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
+from ...translation.translator import Canvas
 from .network import PasticheConfig, PasticheNet
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .network import ResnetGenerator
 
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, split
 from ...canvas.whole import Whole
-from ...style_code import StyleCode
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from ..munit import content_config, mlp_widths, style_downs, without_statistics
 from ..munit.network import MLP, ContentConfig, ContentEncoder, Decoder, StyleEncoder, adaptive
 from ..munit.translate import with_shorter_side_at_most

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
 from ...ops.masks import EmptyMask, at_size
 from ...progress import Progress, silent
-from ...style import Style
-from ...translator import Canvas, rows_of
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
+from ...translation.translator import Canvas, rows_of
 from ..cin.network import PasticheConfig, PasticheNet
 from .predictors import Predictor
 

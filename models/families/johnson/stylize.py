@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
-from ...style import Style
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
+from ...translation.translator import Canvas
 from .network import Range, TransformerNet
 
 

@@ -13,7 +13,7 @@ from ...canvas.activation import Activation
 from ...canvas.convolution import Kernel
 from ...canvas.regions import Regions
 from ...ops.normalization import unbiased_adaptive_instance_norm
-from ...style import Style
+from ...stylization.style import Style
 
 
 class Modulation(Protocol):

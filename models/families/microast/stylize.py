@@ -11,13 +11,13 @@ from ...canvas.beat import Beat
 from ...canvas.regions import Regions
 from ...canvas.tiled import Tiled
 from ...canvas.whole import Whole
-from ...canvas_stylizer import CanvasStylizer
 from ...ops.masks import EmptyMask, at_size
 from ...ops.padding import pad_small
 from ...progress import Progress, silent
-from ...style import Style
-from ...stylizer import StylizeOptions
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
+from ...stylization.stylizer import StylizeOptions
+from ...translation.translator import Canvas
 from .modulation import RegionalModulation, WholeModulation
 from .network import MicroAST
 

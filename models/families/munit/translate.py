@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ...ops.padding import same_size
-from ...style_code import StyleCode
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator, towards
+from ...translation.style_code import StyleCode
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator, towards
 from .network import AdaINGen
 
 DOMAINS = ("A", "B")

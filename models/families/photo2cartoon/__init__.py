@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape, split
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .network import CartoonConfig, Generator
 
 CONTAINED = ("genA2B",)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .network import UnetConfig, UnetGenerator
 
 OUTERMOST = "model.model."

@@ -11,7 +11,7 @@ from ...architecture import Architecture, Tensors, shape
 from ...decoders.decoder import Decoder
 from ...encoders.encoder import Encoder
 from ...ops.moments import Moments
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 from .network import Pocket, PocketConfig
 
 TAPS = {"half": 2, "quarter": 4, "eighth": 8}

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .network import Discriminator, DiscriminatorConfig, Generator, StarGANConfig
 
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")

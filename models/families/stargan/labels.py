@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ...style_code import StyleCode
-from ...translator import Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Translator
 from . import CELEBA, RAFD
 
 HAIR = ("black", "blond", "brown")

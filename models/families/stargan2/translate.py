@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ...canvas.whole import Whole
 from ...ops.padding import same_size
-from ...style_code import StyleCode
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Canvas, Painted, Sizes, TranslateOptions, Translator
 from .fan import FAN
 from .network import Content, Generator, MappingNetwork, StyleEncoder
 

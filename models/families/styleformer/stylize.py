@@ -16,9 +16,9 @@ from ...encoders.vgg import IMAGENET_MEAN, IMAGENET_STD
 from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple, same_size
 from ...progress import Progress, glance, silent
-from ...style import SHARES, Style
-from ...stylizer import StylizeOptions, Stylizer
-from ...translator import rows_of
+from ...stylization.style import SHARES, Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
+from ...translation.translator import rows_of
 from .network import Bank, StyleFormerNetworks, scaled
 
 TAP = "relu3_1"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of, mapping_config, settings_of
+from ..generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleformerGAN
 from .network import FIRST, GeneratorConfig, GeneratorNetwork
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...generator import Generator, Placement, StyledLayer
-from ...noise import Noise
+from ...generation.generator import Generator, Placement, StyledLayer
+from ...generation.noise import Noise
 from .network import FIRST, Block, GeneratorNetwork
 
 

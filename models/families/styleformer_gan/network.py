@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 from ...ops.fir import upsample
 
 FIRST = 8

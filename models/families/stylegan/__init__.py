@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of
-from ...mapping import MappingConfig
+from ...generation.mapping import MappingConfig
+from ..generator_files import generator_of
 from .generate import StyleGAN
 from .network import FIRST, FUSED_FROM, GeneratorConfig, GeneratorNetwork
 

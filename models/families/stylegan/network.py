@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 
 FIRST = 4
 SLOPE = 0.2

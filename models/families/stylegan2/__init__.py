@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of, mapping_config, settings_of
 from ...weights.errors import CheckpointError
+from ..generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleGAN2
 from .network import FIRST, GeneratorConfig, GeneratorNetwork, SynthesisConfig
 from .published import RESAMPLING, from_rosinality, from_tensorflow, is_published, is_rosinality, is_tensorflow, levels

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...canvas.winograd import winograd_taps
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 from ...ops.fir import upsample
 from ...ops.modulation import demodulation, modulated_conv2d, sum_of_squares, winograd_suits
 

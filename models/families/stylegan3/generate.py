@@ -7,8 +7,8 @@ from math import cos, radians, sin
 import torch
 from torch import Tensor
 
-from ...generator import ALL_ROWS, COARSE_TO, MIDDLE_TO, Generator, Group, Placement, StyledLayer
-from ...noise import Noise
+from ...generation.generator import ALL_ROWS, COARSE_TO, MIDDLE_TO, Generator, Group, Placement, StyledLayer
+from ...generation.noise import Noise
 from .network import GeneratorNetwork, SynthesisLayer
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Direction, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Canvas, Direction, Painted, Sizes, TranslateOptions, Translator
 from .network import Generator
 
 WAYS: dict[Direction, str] = {"A to B": "genA2B", "B to A": "genB2A"}

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, split
 from ...canvas.whole import Whole
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator
 from ..munit import content_config, without_statistics
 from ..munit.network import ContentConfig, ContentEncoder, Decoder, plain
 

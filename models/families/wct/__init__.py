@@ -16,7 +16,7 @@ from ...decoders.decoder import Decoder
 from ...decoders.inverse_vgg import InverseVGG, inverse_names
 from ...encoders.encoder import Encoder
 from ...encoders.vgg import VGG, VGG19_BLOCKS, VGGConfig, conv_names
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 from ..adain import as_decoder, decoder_architecture
 from ..vgg import chain, fold_conv0, widths
 
