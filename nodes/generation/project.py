@@ -105,7 +105,7 @@ class Project(io.ComfyNode):
         settings = ProjectionSettings(
             steps=steps,
             space=space,  # type: ignore[arg-type]
-            optimise_noise=optimise_noise and picture.batch == 1,
+            optimize_noise=optimise_noise and picture.batch == 1,
             seed=seed,
         )
         watch, values, made, lines, maps = Watch(picture.batch), [], [], [], ()

@@ -28,7 +28,7 @@ class TextObjective(io.ComfyNode):
             node_id="StyleAtelierTextObjective",
             display_name="Text Objective",
             category=CATEGORY,
-            description="Asks the result to look as words say: fire, a mosaic, watercolour. CLIP judges the whole picture and "
+            description="Asks the result to look as words say: fire, a mosaic, watercolor. CLIP judges the whole picture and "
             "random details of it, as in CLIPstyler.",
             search_aliases=[
                 "clipstyler",

@@ -30,7 +30,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from style_atelier.models.objectives.text import DirectionTerm, PatchDirectionTerm
-from style_atelier.models.optimization.engine import OptimiseSettings, begin, optimise
+from style_atelier.models.optimization.engine import OptimizeSettings, begin, optimize
 from style_atelier.nodes.generation.project import plain_weights
 from style_atelier.nodes.host.folders import register_folder
 from style_atelier.nodes.host.networks import on_device
@@ -76,7 +76,7 @@ def theirs(model: Any, texts: tuple[str, ...]) -> Tensor:
     return torch.cat([features(model.get_text_features(**reader(text, return_tensors="pt"))) for text in texts])
 
 
-def normalised(pictures: Tensor) -> Tensor:
+def normalized(pictures: Tensor) -> Tensor:
     """As CLIP's authors say."""
     mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
     return (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
@@ -141,7 +141,7 @@ def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
         assert next(embed.module.parameters()).is_inference(), "the host loads elsewhere now: this check proves nothing"
         x = pictures(3).requires_grad_()
         way = torch.randn(3, CLIP_WIDTH, generator=torch.Generator().manual_seed(1))
-        wanted = features(model.get_image_features(pixel_values=normalised(x)))
+        wanted = features(model.get_image_features(pixel_values=normalized(x)))
         slope = torch.autograd.grad((wanted * way).sum(), x)[0]
         with plain_weights(embed.module):
             found = embed(x)
@@ -186,7 +186,7 @@ def check_the_formula() -> None:
 
         def seen(picture: Tensor) -> Tensor:
             small = F.interpolate(picture, size=(CLIP_SIDE, CLIP_SIDE), mode="bicubic", antialias=True)
-            return F.normalize(features(model.get_image_features(pixel_values=normalised(small))), dim=-1)
+            return F.normalize(features(model.get_image_features(pixel_values=normalized(small))), dim=-1)
 
         origin = seen(content)
         term = DirectionTerm(made.embed, made.side, origin, made.direction)
@@ -194,7 +194,7 @@ def check_the_formula() -> None:
         assert abs(float(term.value(x, torch.Generator()) - wanted)) < 1e-4
         patch = PatchDirectionTerm(made.embed, made.side, origin, made.direction, crops=11, crop=0.5, threshold=float(wanted))
         views = patch.views(x, 11, torch.Generator().manual_seed(2))
-        moved = F.normalize(features(model.get_image_features(pixel_values=normalised(views))), dim=-1) - origin
+        moved = F.normalize(features(model.get_image_features(pixel_values=normalized(views))), dim=-1) - origin
         each = 1 - F.cosine_similarity(moved, way)
         each[each < float(wanted)] = 0
         assert bool((each > 0).any())
@@ -221,18 +221,18 @@ def check_steps_follow_the_words() -> None:
     made = objective(crops=8)
     (network,) = made.networks
     assert network.model is made.objectives.parts[0].embed
-    settings = OptimiseSettings(steps=80, smallest=0, optimizer="adam", rate=0.03, averaging=0.0)
+    settings = OptimizeSettings(steps=80, smallest=0, optimizer="adam", rate=0.03, averaging=0.0)
     with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(PICTURE.movedim(-1, 1).clone(), 40, 48, settings, device)
-        optimise(made.objectives, 0, 40, 48, settings, at)
+        optimize(made.objectives, 0, 40, 48, settings, at)
     values = [record.loss for record in at.curve]
     MEASURED["steps"] = [values[0], values[-1]]
     assert all(map(torch.isfinite, map(torch.tensor, values)))
     assert values[-1] < 0.8 * values[0], MEASURED["steps"]
-    lbfgs = OptimiseSettings(steps=12, smallest=28, coarse_steps=6, optimizer="lbfgs")
+    lbfgs = OptimizeSettings(steps=12, smallest=28, coarse_steps=6, optimizer="lbfgs")
     with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(None, 40, 48, lbfgs, device)
-        optimise(made.objectives, 0, 40, 48, lbfgs, at)
+        optimize(made.objectives, 0, 40, 48, lbfgs, at)
     values = [record.loss for record in at.curve if record.scale == at.scale - 1]
     assert min(values) < values[0]
 
