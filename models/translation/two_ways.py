@@ -25,7 +25,7 @@ class TwoWays(Translator):
         turned = bool(BACK.search(names[0])) and not BACK.search(names[1])
         there, back = (second, first) if turned else (first, second)
         self.ways = {"A to B": there, "B to A": back}
-        self.name, self.title, self.licence = there.name, there.title, there.licence
+        self.name, self.title, self.license = there.name, there.title, there.license
         self.module = nn.ModuleList([there.module, back.module])
         self.sizes, self.needs, self.domains = there.sizes, there.needs, there.domains
         self.code_family, self.code_size = there.code_family, there.code_size

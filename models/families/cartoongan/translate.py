@@ -16,8 +16,8 @@ class CartoonGAN(Translator):
     sizes = Sizes(own=448, multiple=4, usual="picture")
     feature_strength = True
 
-    def __init__(self, network: CartoonGANGenerator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: CartoonGANGenerator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         # as CycleGAN's, whose maps have the same sizes
         self.bytes_per_pixel = 14.0 * network.config.width
