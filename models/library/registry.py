@@ -23,6 +23,7 @@ from .foreign import describe
 FAMILIES = (
     *("vgg", "adain", "wct", "pocket", "johnson", "cin", "ghiasi", "microast", "styleformer", "adaattn", "cap_vstnet"),
     *("cyclegan", "pix2pix", "ugatit", "photo2cartoon", "animegan2", "stargan", "stargan2", "munit", "unit", "funit"),
+    "cartoongan",
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
     "controlnext",
 )

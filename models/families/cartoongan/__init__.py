@@ -18,11 +18,11 @@ def is_generator(tensors: Tensors) -> bool:
 
 
 def configure(tensors: Tensors) -> CartoonGANConfig:
-    """Width and depth."""
+    """Widths and depth."""
     blocks = 0
     while f"conv{FIRST_BLOCK + blocks:02d}_2.weight" in tensors:
         blocks += 1
-    return CartoonGANConfig(shape(tensors, "conv01_1.weight")[0], blocks)
+    return CartoonGANConfig(tuple(shape(tensors, f"conv{name}_1.weight")[0] for name in ("01", "02", "03")), blocks)
 
 
 def rename(tensors: Tensors, config: CartoonGANConfig) -> dict[str, Tensor]:

@@ -20,9 +20,9 @@ SHRINKING, ENLARGING = ("02", "03"), ("01", "02")
 
 @dataclass(frozen=True)
 class CartoonGANConfig:
-    """width: channels of the first layer, 64 in published files. blocks: residual ones, 8 in published files."""
+    """widths: channels of the three sizes. blocks: residual ones. As in published files."""
 
-    width: int = 64
+    widths: tuple[int, ...] = (64, 128, 256)
     blocks: int = 8
 
 
@@ -32,20 +32,19 @@ class CartoonGANGenerator(nn.Module):
     def __init__(self, config: CartoonGANConfig = CartoonGANConfig()) -> None:
         super().__init__()
         self.config = config
-        w, blocks = config.width, range(FIRST_BLOCK, FIRST_BLOCK + config.blocks)
+        (w, middle, deep), blocks = config.widths, range(FIRST_BLOCK, FIRST_BLOCK + config.blocks)
         norm = partial(Norm, affine=True, eps=EPS)
         parts: dict[str, nn.Module] = {"conv01_1": nn.Conv2d(3, w, 7), "in01_1": norm(w)}
-        for name, channels in zip(SHRINKING, (w, 2 * w), strict=True):
-            parts[f"conv{name}_1"] = nn.Conv2d(channels, 2 * channels, 3, 2)
-            parts[f"conv{name}_2"] = nn.Conv2d(2 * channels, 2 * channels, 3)
-            parts[f"in{name}_1"] = norm(2 * channels)
+        for name, inputs, outputs in zip(SHRINKING, (w, middle), (middle, deep), strict=True):
+            parts[f"conv{name}_1"], parts[f"conv{name}_2"] = nn.Conv2d(inputs, outputs, 3, 2), nn.Conv2d(outputs, outputs, 3)
+            parts[f"in{name}_1"] = norm(outputs)
         for block in blocks:
             for layer in (1, 2):
-                parts[f"conv{block:02d}_{layer}"], parts[f"in{block:02d}_{layer}"] = nn.Conv2d(4 * w, 4 * w, 3), norm(4 * w)
-        for number, (name, channels) in enumerate(zip(ENLARGING, (4 * w, 2 * w), strict=True), blocks.stop):
-            parts[f"deconv{name}_1"] = nn.ConvTranspose2d(channels, channels // 2, 3, 2, 1, 1)
-            parts[f"deconv{name}_2"] = nn.Conv2d(channels // 2, channels // 2, 3)
-            parts[f"in{number:02d}_1"] = norm(channels // 2)
+                parts[f"conv{block:02d}_{layer}"], parts[f"in{block:02d}_{layer}"] = nn.Conv2d(deep, deep, 3), norm(deep)
+        for number, (name, inputs, outputs) in enumerate(zip(ENLARGING, (deep, middle), (middle, w), strict=True), blocks.stop):
+            parts[f"deconv{name}_1"] = nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, 1)
+            parts[f"deconv{name}_2"] = nn.Conv2d(outputs, outputs, 3)
+            parts[f"in{number:02d}_1"] = norm(outputs)
         parts["deconv03_1"] = nn.Conv2d(w, 3, 7)
         self.layers = nn.ModuleDict(parts)
 

@@ -20,8 +20,8 @@ class CartoonGAN(Translator):
         self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         # as CycleGAN's, whose maps have the same sizes
-        self.bytes_per_pixel = 14.0 * network.config.width
-        self.resident_bytes_per_pixel = 40 + 3.2 * network.config.width
+        self.bytes_per_pixel = 14.0 * network.config.widths[0]
+        self.resident_bytes_per_pixel = 40 + 3.2 * network.config.widths[0]
 
     def encode(self, canvas: Canvas, picture: Any, options: TranslateOptions) -> Any:
         return picture
