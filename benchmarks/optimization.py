@@ -1,7 +1,7 @@
-"""Optimised style transfer against neural-style-pt, in one process on the same threads.
+"""Optimized style transfer against neural-style-pt, in one process on the same threads.
 
-    python benchmarks/optimisation.py --neural-style-pt DIR [--threads 1] [--size 256] [--model VGG-19] [--repeats 9]
-    python benchmarks/optimisation.py --neural-style-pt DIR --pairs 8 --shared DIR [--steps 100] [--weights vgg16]
+    python benchmarks/optimization.py --neural-style-pt DIR [--threads 1] [--size 256] [--model VGG-19] [--repeats 9]
+    python benchmarks/optimization.py --neural-style-pt DIR --pairs 8 --shared DIR [--steps 100] [--weights vgg16]
 
 --neural-style-pt: a checkout of ProGamerGov/neural-style-pt. Its loss modules are imported as they are and put together as its
 main() does.
@@ -10,7 +10,7 @@ Without --pairs: one evaluation, the loss and its gradient with respect to the p
 defaults: style at relu1_1 ... relu5_1 (Gram matrices), content at relu4_2, total variation. Both sides have the same seeded
 weights (He et al. 2015): the time does not depend on them. Runs are interleaved; times are medians.
 
-With --pairs: whole optimisations of that many pairs of pictures, see optimisation_pairs.py. --shared: a folder with images/kodak,
+With --pairs: whole optimizations of that many pairs of pictures, see optimization_pairs.py. --shared: a folder with images/kodak,
 images/monet and weights. One line of JSON for each pair and start, and one of the worst and the median.
 """
 
@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 from neural_style_pt import CONTENT_WEIGHT, STYLE_WEIGHT, VARIATION_WEIGHT, Layers, NeuralStyle, to_caffe  # finds the pack
-from optimisation_pairs import FILES, compare_all
+from optimization_pairs import FILES, compare_all
 from torch import Tensor
 
 from style_atelier.models.encoders.differentiable import DifferentiableVGG
@@ -43,7 +43,7 @@ BLOCKS = {"VGG-16": VGG16_BLOCKS, "VGG-19": VGG19_BLOCKS}
 
 @dataclass(frozen=True)
 class Timing:
-    """Medians of interleaved runs, in seconds; ratio: the median of the ratios of neighbouring runs."""
+    """Medians of interleaved runs, in seconds; ratio: the median of the ratios of neighboring runs."""
 
     ours: float
     theirs: float
@@ -51,9 +51,9 @@ class Timing:
 
 
 def seeded_vgg(model: str) -> VGG:
-    """VGG in Caffe's normalisation with random weights."""
+    """VGG in Caffe's normalization with random weights."""
     names = conv_names(BLOCKS[model])
-    network = VGG(VGGConfig(tuple((name, WIDTHS[int(name[4]) - 1]) for name in names), normalisation="caffe"))
+    network = VGG(VGGConfig(tuple((name, WIDTHS[int(name[4]) - 1]) for name in names), normalization="caffe"))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in network.parameters():

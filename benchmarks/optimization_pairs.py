@@ -1,6 +1,6 @@
 """Eight pairs of pictures made by neural-style-pt and by this pack, with the same network, layers, weights, start and steps.
 
-Called by optimisation.py --pairs. Times are the processor's, of one thread: on a machine that does other work too they are what
+Called by optimization.py --pairs. Times are the processor's, of one thread: on a machine that does other work too they are what
 the wall clock would show if it did not. Reference features and Gram matrices are in them, loading the network is not.
 """
 
@@ -30,7 +30,7 @@ from style_atelier.models.objectives.objective import Objectives
 from style_atelier.models.objectives.smoothness import SmoothnessObjective
 from style_atelier.models.objectives.style import Gram, StyleObjective
 from style_atelier.models.ops.padding import same_size
-from style_atelier.models.optimization.engine import Optimisation, OptimiseSettings, begin, evaluator_for, optimise
+from style_atelier.models.optimization.engine import Optimization, OptimizeSettings, begin, evaluator_for, optimize
 
 KODAK = (1, 3, 5, 7, 9, 11, 13, 15)
 COARSE = {"smallest": 181, "coarse_steps": 12}  # of the run from coarse to fine
@@ -114,12 +114,12 @@ class Pair:
     def of_picture(self, picture: Tensor) -> float:
         """Our loss of a picture at its size."""
         height, width = picture.shape[-2:]
-        at = begin(picture, height, width, OptimiseSettings(steps=1, smallest=0), picture.device)
+        at = begin(picture, height, width, OptimizeSettings(steps=1, smallest=0), picture.device)
         found = objectives(self.encoder, self.layers, self.content, self.style)
-        return evaluator_for(found, 0, (height, width), 1.0, OptimiseSettings(), at, lambda: None)(picture, at.chance).loss
+        return evaluator_for(found, 0, (height, width), 1.0, OptimizeSettings(), at, lambda: None)(picture, at.chance).loss
 
     def theirs(self, steps: int) -> Run:
-        """Its own optimisation; the lowest loss of all its evaluations, though it saves the last picture."""
+        """Its own optimization; the lowest loss of all its evaluations, though it saves the last picture."""
         times: list[float] = []
         losses: list[float] = []
         began = time.process_time()
@@ -128,17 +128,17 @@ class Pair:
             times.append(time.process_time() - began)
             losses.append(loss)
 
-        last = self.their_side().optimise(theirs.to_caffe(self.start), steps, note)
+        last = self.their_side().optimize(theirs.to_caffe(self.start), steps, note)
         return Run(min(losses), self.of_picture(theirs.from_caffe(last).clamp(0, 1)), times)
 
-    def ours(self, settings: OptimiseSettings, enough: float = float("-inf")) -> Run:
+    def ours(self, settings: OptimizeSettings, enough: float = float("-inf")) -> Run:
         """The engine; it may stop when a picture of the final size has a loss of at most `enough`."""
         times: list[float] = []
         began = time.process_time()
         found = objectives(self.encoder, self.layers, self.content, self.style)
         height, width = self.content.shape[-2:]
         last = len(settings.scales(height, width)) - 1
-        at: Optimisation = begin(self.start, height, width, settings, self.content.device)
+        at: Optimization = begin(self.start, height, width, settings, self.content.device)
 
         def watch(done: int, total: int, preview: Any = None) -> None:
             if len(times) < len(at.curve):
@@ -147,7 +147,7 @@ class Pair:
                     raise Reached
 
         with suppress(Reached):
-            optimise(found, 0, height, width, settings, at, watch)
+            optimize(found, 0, height, width, settings, at, watch)
         lowest = min(record.loss for record in at.curve if record.scale == last)
         return Run(lowest, self.of_picture(at.result(height, width)), times)
 
@@ -163,9 +163,9 @@ def check(pair: Pair, picture: Tensor) -> float:
 def compare(pair: Pair, steps: int) -> dict[str, float]:
     """Both sides with as many evaluations; then from coarse to fine until their loss is reached."""
     other = pair.theirs(steps)
-    plain = OptimiseSettings(steps=steps, smallest=0)
+    plain = OptimizeSettings(steps=steps, smallest=0)
     mine = pair.ours(plain)
-    fast = pair.ours(OptimiseSettings(steps=steps, **COARSE), enough=other.loss)  # type: ignore[arg-type]
+    fast = pair.ours(OptimizeSettings(steps=steps, **COARSE), enough=other.loss)  # type: ignore[arg-type]
     return {
         "losses apart": check(pair, pair.start),
         "theirs": other.loss,

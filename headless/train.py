@@ -80,7 +80,7 @@ def reporter(steps: int, say: Callable[[str], None]) -> Callable[[int, dict[str,
 def save(network: torch.nn.Module, wish: Training) -> Path:
     """Half-precision safetensors that say what they are, whole or not at all."""
     tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "licence": "MIT"}
+    metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "license": "MIT"}
     temporary = wish.out.with_name(wish.out.name + ".part")
     save_file(tensors, temporary, metadata)
     temporary.chmod(0o644)  # safetensors makes files that only their owner can read

@@ -136,8 +136,8 @@ def main() -> None:
     steps: list[Any] = [torch.optim.Adam(net.parameters(), 4e-4, (0.5, 0.999)) for net in nets]
     start, step = time.monotonic(), 0
     while (gone := (time.monotonic() - start) / 60) < args.minutes:
-        for optimiser in steps:
-            optimiser.param_groups[0]["lr"] = 4e-4 * min(1.0, 2 * (1 - gone / args.minutes) + 0.02)
+        for optimizer in steps:
+            optimizer.param_groups[0]["lr"] = 4e-4 * min(1.0, 2 * (1 - gone / args.minutes) + 0.02)
         photo, painted = batch(data, dice)
         made = generator(photo)
         loss_d = (judge(torch.cat([photo, painted], 1)) - 1).square().mean() + judge(

@@ -47,7 +47,7 @@ class Directions:
 
 
 def sefa(generator: Generator, rows: Sequence[int], count: int) -> Directions:
-    """Closed-form factorisation (Shen and Zhou 2020, arXiv:2007.06600, equation 5): the eigenvectors of A^T A with the largest
+    """Closed-form factorization (Shen and Zhou 2020, arXiv:2007.06600, equation 5): the eigenvectors of A^T A with the largest
     eigenvalues, where A stacks the matrices that take W to the styles of these rows, every line of A with unit length.
     """
     chosen = [layer.matrix for layer in generator.styled_layers() if layer.row in rows]

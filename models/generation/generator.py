@@ -49,7 +49,7 @@ class Generator(ABC):
 
     name: str
     title: str
-    licence: str
+    license: str
     module: nn.Module
     mapping: MappingNetwork
     latent: int
@@ -133,7 +133,7 @@ class Generator(ABC):
         return in_range(made)
 
     def __repr__(self) -> str:
-        return f"Generator({self.title}, {self.resolution} px, W {self.rows} x {self.style}, {self.licence})"
+        return f"Generator({self.title}, {self.resolution} px, W {self.rows} x {self.style}, {self.license})"
 
 
 def in_range(pictures: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class Latents:
     """ATELIER_W. values [B, rows, style] float32; average [style], towards which truncation goes.
 
     generator: the name of the one that they belong to. groups: the rows at which the middle and the fine styles begin.
-    noise: maps that were optimised together with them, one for each noisy layer, or none. summary: how they came about.
+    noise: maps that were optimized together with them, one for each noisy layer, or none. summary: how they came about.
     """
 
     values: Tensor

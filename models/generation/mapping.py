@@ -38,7 +38,7 @@ class MappingConfig:
     """latent, label, style: sizes of Z, of the class vector (0 for none) and of W. embedding: size the class becomes.
 
     widths: outputs of the layers, the last is `style`. rate: learning rate multiplier that scales weights and biases.
-    labels_normalised: the class embedding is normalised by itself (StyleGAN 2, 3); StyleGAN1 normalises both together.
+    labels_normalized: the class embedding is normalized by itself (StyleGAN 2, 3); StyleGAN1 normalizes both together.
     """
 
     latent: int
@@ -47,7 +47,7 @@ class MappingConfig:
     embedding: int
     widths: tuple[int, ...]
     rate: float = 0.01
-    labels_normalised: bool = True
+    labels_normalized: bool = True
 
 
 class MappingNetwork(nn.Module):
@@ -67,18 +67,18 @@ class MappingNetwork(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """Styles, not truncated."""
-        x, together = z, not self.config.labels_normalised
+        x, together = z, not self.config.labels_normalized
         if self.config.label:
             assert label is not None
             y = self.embed(label)
-            x = torch.cat([z, y] if together else [normalised(z), normalised(y)], dim=1)
+            x = torch.cat([z, y] if together else [normalized(z), normalized(y)], dim=1)
         if together or not self.config.label:
-            x = normalised(x)
+            x = normalized(x)
         for i in range(self.layers):
             x = getattr(self, f"fc{i}")(x)
         return x
 
 
-def normalised(x: Tensor) -> Tensor:
+def normalized(x: Tensor) -> Tensor:
     """Rows of unit mean square."""
     return x * (x.square().mean(dim=1, keepdim=True) + EPS).rsqrt()

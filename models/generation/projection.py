@@ -1,6 +1,6 @@
 """Finding the W whose picture is nearest to a given one (Karras et al. 2019, arXiv:1912.04958, appendix D).
 
-Adam, a learning rate that rises and falls, noise on W that fades, noise maps that are optimised too and kept free of the
+Adam, a learning rate that rises and falls, noise on W that fades, noise maps that are optimized too and kept free of the
 picture. The schedule is that of NVlabs/stylegan2-ada-pytorch `projector.py`.
 """
 
@@ -31,9 +31,9 @@ BETAS, EPS = (0.9, 0.999), 1e-8
 @dataclass(frozen=True)
 class ProjectionSettings:
     """steps, rate, and parts of the steps in which the rate rises and falls; wandering: noise on W in standard deviations, which
-    fades within `wandering_until` of the steps; samples: of W, for its mean and deviation; noise_weight: of the regulariser.
+    fades within `wandering_until` of the steps; samples: of W, for its mean and deviation; noise_weight: of the regularizer.
 
-    space: "W" has one row for all layers, "W+" one for each. optimise_noise: as the authors do. seed: of the chance in it.
+    space: "W" has one row for all layers, "W+" one for each. optimize_noise: as the authors do. seed: of the chance in it.
     """
 
     steps: int = 1000
@@ -44,7 +44,7 @@ class ProjectionSettings:
     wandering: float = 0.05
     wandering_until: float = 0.75
     samples: int = 10_000
-    optimise_noise: bool = True
+    optimize_noise: bool = True
     noise_weight: float = 1e5
     seed: int = 303
 
@@ -77,7 +77,7 @@ def begin(generator: Generator, settings: ProjectionSettings, label: Tensor | No
     device = generator.average.device
     chance = torch.Generator().manual_seed(settings.seed)
     start = mean.to(device).expand(1, generator.rows if settings.space == "W+" else 1, -1).clone()
-    shapes = generator.noise_shapes() if settings.optimise_noise else []
+    shapes = generator.noise_shapes() if settings.optimize_noise else []
     maps = [torch.randn(shape, generator=chance).to(device) for shape in shapes]
     moments = [(torch.zeros_like(t), torch.zeros_like(t)) for t in (start, *maps)]
     return Projection(start, maps, moments, deviation, chance)
@@ -133,7 +133,7 @@ def adam(parameter: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], ra
 
 
 def regularity(noise: Tensor) -> Tensor:
-    """How much neighbours of a noise map [h, w] agree, at all scales down to 8 x 8."""
+    """How much neighbors of a noise map [h, w] agree, at all scales down to 8 x 8."""
     total = noise.new_zeros(())
     level = noise[None, None]
     while True:

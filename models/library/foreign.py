@@ -47,7 +47,7 @@ MARKS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("conv1.conv2d.", "res1.conv1.conv2d."), "a feed-forward style network (Johnson)"),
     (("layer1.0.conv1.", "fc.weight"), "a ResNet classifier"),
     (("blocks.0.attn.qkv.",), "a vision transformer"),
-    (("exp_avg",), "the state of an optimiser"),
+    (("exp_avg",), "the state of an optimizer"),
 )
 
 

@@ -30,9 +30,9 @@ def present(choice: str, locate: Locate) -> bool:
 
 
 def as_generator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) -> Generator:
-    """A Generator from a recognised file; title and licence from the catalogue where it has the file."""
+    """A Generator from a recognized file; title and license from the catalogue where it has the file."""
     known = architecture(checkpoint.architecture)
     if known.generator is None:
         raise wrong_kind(checkpoint, "generator")
-    title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({name})", known.licence)
-    return known.generator(checkpoint.build(), name, title, licence)
+    title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
+    return known.generator(checkpoint.build(), name, title, license)

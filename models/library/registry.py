@@ -1,4 +1,4 @@
-"""The one door for files: any published checkpoint is recognised by its contents.
+"""The one door for files: any published checkpoint is recognized by its contents.
 
 A new family adds its name to FAMILIES; nothing else here changes.
 """
@@ -40,14 +40,14 @@ def architecture(identity: str) -> Architecture:
     return {a.id: a for a in architectures()}[identity]
 
 
-def recognise(tensors: Tensors) -> Architecture | None:
+def recognize(tensors: Tensors) -> Architecture | None:
     """The architecture of a state dict, or None for files of other programs."""
-    return next((a for a in architectures() if a.recognise(tensors)), None)
+    return next((a for a in architectures() if a.recognize(tensors)), None)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that was recognised. config is what the architecture read from the tensors."""
+    """A file that was recognized. config is what the architecture read from the tensors."""
 
     path: Path
     architecture: str
@@ -78,13 +78,13 @@ def misfit(path: Path, known: Architecture, error: Exception) -> CheckpointError
 
 
 def open_checkpoint(path: Path, hint: str | None = None) -> Checkpoint:
-    """Read a weights file safely and recognise it; other formats are converted to safetensors beside the original once.
+    """Read a weights file safely and recognize it; other formats are converted to safetensors beside the original once.
 
     hint: an architecture id that the catalogue knows for a file whose contents cannot tell (Caffe weights in torchvision's
     layout). Raises CheckpointError when the file is damaged, unsafe, or of no architecture known here.
     """
     raw = read_checkpoint(safetensors_beside(path))
-    known = architecture(hint) if hint else recognise(raw.tensors)
+    known = architecture(hint) if hint else recognize(raw.tensors)
     if known is None:
         what = describe(raw.tensors)
         seems = f"it seems to be {what}" if what else f"its first tensors are {', '.join(list(raw.tensors)[:3])}"

@@ -104,7 +104,7 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
 
 
 def as_encoder(checkpoint: Checkpoint) -> Encoder:
-    """An Encoder from a recognised file."""
+    """An Encoder from a recognized file."""
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_encoder(network, *_named_after(checkpoint))
@@ -114,13 +114,13 @@ def as_encoder(checkpoint: Checkpoint) -> Encoder:
         return families.wct.pruned_encoder(network)
     name = checkpoint.architecture
     if name == "vgg19-normalised":
-        name = families.adain.normalised_encoder_name(network.config.widths[0][1])
+        name = families.adain.normalized_encoder_name(network.config.widths[0][1])
     taps = network.config.taps
     return Encoder(name, name, network, network, ["relu4_1" if "relu4_1" in taps else taps[-1]])
 
 
 def as_decoder(checkpoint: Checkpoint) -> Decoder:
-    """A Decoder from a recognised file."""
+    """A Decoder from a recognized file."""
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_decoder(network, *_named_after(checkpoint))
@@ -132,15 +132,15 @@ def as_decoder(checkpoint: Checkpoint) -> Decoder:
 
 
 def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = None) -> Stylizer:
-    """A Stylizer from one recognised file; title and licence from the catalogue where it has the file."""
+    """A Stylizer from one recognized file; title and license from the catalogue where it has the file."""
     if checkpoint.architecture == "cap-vstnet":
         named = entry.name if entry else checkpoint.path.name
         checkpoint = replace(checkpoint, config=families.cap_vstnet.of_kind(checkpoint.config, named))
     network = checkpoint.build()
     known = architecture(checkpoint.architecture)
     if known.stylizer is not None:
-        title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.licence)
-        return known.stylizer(network, name or checkpoint.path.name, title, licence)
+        title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.license)
+        return known.stylizer(network, name or checkpoint.path.name, title, license)
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")
@@ -172,7 +172,7 @@ def together(identity: str, parts: Mapping[str, Checkpoint]) -> Checkpoint:
     """Files that hold one network each, by name, as one file of an architecture that has all of them."""
     tensors = {f"{name}.{key}": tensor for name, part in parts.items() for key, tensor in part.tensors.items()}
     known, first = architecture(identity), next(iter(parts.values()))
-    if not known.recognise(tensors):
+    if not known.recognize(tensors):
         raise CheckpointError(f"{first.path.name} and the files beside it are not those of {known.title}: remove them")
     return Checkpoint(first.path, identity, known.configure(tensors), tensors, {})
 

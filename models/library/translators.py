@@ -39,7 +39,7 @@ def load_translator(choice: str, locate: Locate) -> Translator:
 
 
 def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) -> Translator:
-    """A Translator from a recognised file; title, licence and names of domains from the catalogue where it has the file."""
+    """A Translator from a recognized file; title, license and names of domains from the catalogue where it has the file."""
     known = architecture(checkpoint.architecture)
     if known.translator is None:
         raise wrong_kind(checkpoint, "translator")
@@ -47,8 +47,8 @@ def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None)
         raise WeightsError(
             f"{checkpoint.path.name} takes pictures of {checkpoint.config.inputs} channels, not of three: choose another file"
         )
-    title, licence = (entry.title, entry.licence.id) if entry else (f"{known.title} ({name})", known.licence)
-    made = known.translator(checkpoint.build(), name, title, licence)
+    title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
+    made = known.translator(checkpoint.build(), name, title, license)
     if entry and len(entry.domains) == len(made.domains):
         made.domains = entry.domains
     return made

@@ -1,4 +1,4 @@
-"""The optimisation itself: from coarse to fine, within steps and seconds, stopped and continued at any time."""
+"""The optimization itself: from coarse to fine, within steps and seconds, stopped and continued at any time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Start = Literal["given", "noise"]
 STEP_OF_SCALES = sqrt(2)
 RECENT = 4  # of the first n pictures the mean reaches back over about n / 4
 SECONDS_BETWEEN_PREVIEWS = 0.5
-GREY, SPREAD = 0.5, 0.15
+GRAY, SPREAD = 0.5, 0.15
 RISE = 0.1  # of a loss that jumps; 0.1 to 1 came to the same, and without it L-BFGS did not leave its start
 
 
 @dataclass(frozen=True)
-class OptimiseSettings:
+class OptimizeSettings:
     """steps: at the final size. coarse_steps: at each smaller size, of which there are as many as fit between `smallest` (the
     longer side of the first, in pixels; 0 for none) and the final size, a factor of sqrt(2) apart.
 
     rate: of Adam. history: of L-BFGS. averaging: share of the old in the running mean of Adam's pictures, which is the result
-    (0 for the last picture instead). normalise: see `Evaluator`; only for Adam, as the loss is then not what the steps follow.
+    (0 for the last picture instead). normalize: see `Evaluator`; only for Adam, as the loss is then not what the steps follow.
     seconds: for all of it, 0 for no limit; every size gets its part. tile: side of the tiles, 0 for the whole picture.
     seed: of noise and of all that is drawn.
     """
@@ -47,14 +47,14 @@ class OptimiseSettings:
     rate: float = 0.02
     history: int = 100
     averaging: float = 0.99
-    normalise: bool = False
+    normalize: bool = False
     seconds: float = 0.0
     seed: int = 0
     tile: int = 0
 
-    def checked(self) -> OptimiseSettings:
+    def checked(self) -> OptimizeSettings:
         """Raise ValueError for settings that contradict each other."""
-        if self.normalise and self.optimizer == "lbfgs":
+        if self.normalize and self.optimizer == "lbfgs":
             raise ValueError("normalise_gradients needs the optimizer adam: L-BFGS follows the loss itself")
         return self
 
@@ -82,8 +82,8 @@ class Record:
 
 
 @dataclass
-class Optimisation:
-    """Where an optimisation is; `optimise` changes it step by step, so that an interrupt loses nothing.
+class Optimization:
+    """Where an optimization is; `optimize` changes it step by step, so that an interrupt loses nothing.
 
     picture [1, 3, h, w]: where the loss is evaluated next. best: of the present size. mean: the running mean of Adam's pictures.
     """
@@ -105,27 +105,27 @@ class Optimisation:
         return enlarged(found.detach(), height, width).clamp(0, 1)
 
 
-def begin(start: Tensor | None, height: int, width: int, settings: OptimiseSettings, device: torch.device) -> Optimisation:
+def begin(start: Tensor | None, height: int, width: int, settings: OptimizeSettings, device: torch.device) -> Optimization:
     """From a picture [1, 3, h, w], resized, or from noise (None)."""
     chance = torch.Generator().manual_seed(settings.seed)
     first_height, first_width, _ = settings.scales(height, width)[0]
     if start is None:
         noise = torch.randn(1, 3, first_height, first_width, generator=chance)
-        picture = (GREY + SPREAD * noise).clamp(0, 1).to(device)
+        picture = (GRAY + SPREAD * noise).clamp(0, 1).to(device)
     else:
         picture = same_size(start.to(device, torch.float32), first_height, first_width).clone()
-    return Optimisation(picture, settings.stepper(), chance)
+    return Optimization(picture, settings.stepper(), chance)
 
 
-def optimise(
+def optimize(
     objectives: Objectives,
     index: int,
     height: int,
     width: int,
-    settings: OptimiseSettings,
-    at: Optimisation,
+    settings: OptimizeSettings,
+    at: Optimization,
     progress: Progress = silent,
-) -> Optimisation:
+) -> Optimization:
     """Go on from `at` until the steps are done or the time is up. index: of the picture in the objectives' batches.
 
     Must be called outside of inference mode. progress may raise at any time; `at` then holds what was done. The same seed gives
@@ -162,7 +162,7 @@ def optimise(
     return at
 
 
-def one_step(evaluator: Evaluator, settings: OptimiseSettings, at: Optimisation, clock: Clock) -> None:
+def one_step(evaluator: Evaluator, settings: OptimizeSettings, at: Optimization, clock: Clock) -> None:
     """Evaluate, remember, and move on."""
     before = at.chance.get_state()
     try:
@@ -182,7 +182,7 @@ def one_step(evaluator: Evaluator, settings: OptimiseSettings, at: Optimisation,
     at.step += 1
 
 
-def grow(at: Optimisation, height: int, width: int) -> None:
+def grow(at: Optimization, height: int, width: int) -> None:
     """Bring everything to the next size."""
     found = at.best if isinstance(at.stepper, LBFGS) and at.best is not None else at.picture
     at.picture = enlarged(found, height, width).clamp_(0, 1)
@@ -196,8 +196,8 @@ def evaluator_for(
     index: int,
     size: tuple[int, int],
     area: float,
-    settings: OptimiseSettings,
-    at: Optimisation,
+    settings: OptimizeSettings,
+    at: Optimization,
     beat: Beat,
     backbones: dict[int, Backbone] | None = None,
 ) -> Evaluator:
@@ -213,7 +213,7 @@ def evaluator_for(
         for number, objective in enumerate(objectives.parts):
             for share, term in objective.terms(scene):
                 terms.append(Weighted(term, objective.weight * share, share, number))
-    return Evaluator(terms, [part.encoder for part in objectives.parts], settings.tile, settings.normalise, beat, backbones)
+    return Evaluator(terms, [part.encoder for part in objectives.parts], settings.tile, settings.normalize, beat, backbones)
 
 
 class Clock:

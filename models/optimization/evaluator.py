@@ -66,7 +66,7 @@ class Group:
 class Evaluator:
     """Bound terms for pictures of one size. tile: side of the tiles, 0 for the whole picture.
 
-    normalise: the gradient of every term on its features is divided by its size (the sum of absolute values), as neural-style's
+    normalize: the gradient of every term on its features is divided by its size (the sum of absolute values), as neural-style's
     option does, before weights are applied. beat: called between pieces of work; it may raise to stop. backbones: those of
     encoders (by the id of their modules) that are ready from another size; new ones are added.
     """
@@ -76,12 +76,12 @@ class Evaluator:
         terms: Sequence[Weighted],
         encoders: Sequence[Encoder],
         tile: int = 0,
-        normalise: bool = False,
+        normalize: bool = False,
         beat: Beat = lambda: None,
         backbones: dict[int, Backbone] | None = None,
     ) -> None:
         self.tile = tile
-        self.normalise = normalise
+        self.normalize = normalize
         self.beat = beat
         self.count = 1 + max((w.objective for w in terms), default=-1)
         self.whole = [w for w in terms if isinstance(w.term, PictureTerm)]
@@ -133,7 +133,7 @@ class Evaluator:
             f = levels[term.tap].detach().requires_grad_()
             with torch.enable_grad():
                 value = term(f)
-            if self.normalise:
+            if self.normalize:
                 slope = torch.autograd.grad(value, f)[0]
                 slope = slope * self._factor(weighted, slope.abs().sum())
             else:
@@ -146,7 +146,7 @@ class Evaluator:
 
     def _tiled(self, group: Group, frame: Tensor, pieces: list[Tile], gradient: Tensor, total: Totals) -> None:
         at_summaries = self._first_pass(group, frame, pieces, total)
-        sizes = self._sizes(group, frame, pieces, at_summaries) if self.normalise else None
+        sizes = self._sizes(group, frame, pieces, at_summaries) if self.normalize else None
         linear = [0.0] * len(group.terms)
         for index, piece in enumerate(pieces):
             levels, trace = group.backbone.forward(piece.outer(frame), group.taps)
@@ -247,7 +247,7 @@ class Evaluator:
         with torch.enable_grad():
             value = term.value(x, chance)
         slope = torch.autograd.grad(value, x)[0]
-        total.gradient += slope * self._factor(weighted, slope.abs().sum() if self.normalise else None)
+        total.gradient += slope * self._factor(weighted, slope.abs().sum() if self.normalize else None)
         total.count(weighted, float(value.detach()))
         self.beat()
 

@@ -1,4 +1,4 @@
-"""How much memory an optimisation takes, and how large its tiles may be."""
+"""How much memory an optimization takes, and how large its tiles may be."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def plan(
 ) -> MemoryPlan:
     """What fits in `budget` bytes. kept: numbers per pixel that targets keep, such as the content's features.
 
-    Pictures of the optimiser come first, then L-BFGS's history within a part of the rest, then the tile.
+    Pictures of the optimizer come first, then L-BFGS's history within a part of the rest, then the tile.
     """
     pixels = height * width
     fixed = pixels * (PICTURE * (PICTURES_OF_ADAM if optimizer == "adam" else PICTURES_OF_LBFGS) + NUMBER * kept)

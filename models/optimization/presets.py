@@ -15,7 +15,7 @@ from ..objectives.content import ContentObjective
 from ..objectives.objective import CONTENT_TAPS, STYLE_TAPS, Objective, Objectives
 from ..objectives.smoothness import SmoothnessObjective, Variation
 from ..objectives.style import Gram, Statistic, StyleObjective, Wasserstein
-from .engine import OptimiseSettings
+from .engine import OptimizeSettings
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Preset:
     style: float
     variation: float
     statistic: Statistic
-    settings: OptimiseSettings
+    settings: OptimizeSettings
     content_layers: tuple[str, ...] = CONTENT_TAPS
     style_layers: tuple[str, ...] = STYLE_TAPS
     layer_weights: tuple[float, ...] = ()
@@ -84,7 +84,7 @@ def nearest_tap(encoder: Encoder, layer: str) -> str | None:
 
 PRESETS: dict[str, Preset] = {
     # Gatys, Ecker and Bethge 2015/2016: VGG-19, average pooling, L-BFGS; from the content, as their later code begins
-    "Gatys 2015": Preset("vgg19", 1.0, 50.0, 0.0, Gram(), OptimiseSettings(steps=100, coarse_steps=100, smallest=180)),
+    "Gatys 2015": Preset("vgg19", 1.0, 50.0, 0.0, Gram(), OptimizeSettings(steps=100, coarse_steps=100, smallest=180)),
     # the baseline of Johnson, Alahi and Fei-Fei 2016: VGG-16's last layers of blocks, and total variation. Their content layer
     # sees every hair, so it weighs little; average pooling, as maxima leave a grid in calm areas
     "VGG-16 + TV": Preset(
@@ -93,7 +93,7 @@ PRESETS: dict[str, Preset] = {
         20.0,
         0.3,
         Gram(),
-        OptimiseSettings(steps=100, coarse_steps=100, smallest=180),
+        OptimizeSettings(steps=100, coarse_steps=100, smallest=180),
         content_layers=("relu3_3",),
         style_layers=("relu1_2", "relu2_2", "relu3_3", "relu4_3"),
     ),
@@ -104,7 +104,7 @@ PRESETS: dict[str, Preset] = {
         60.0,
         3.0,
         Wasserstein(),
-        OptimiseSettings(steps=150, coarse_steps=150, smallest=128, optimizer="adam", rate=0.05),
+        OptimizeSettings(steps=150, coarse_steps=150, smallest=128, optimizer="adam", rate=0.05),
         layer_weights=(16 / 31, 8 / 31, 4 / 31, 2 / 31, 1 / 31),
         variation_kind="squared",
     ),
@@ -115,13 +115,13 @@ PRESETS: dict[str, Preset] = {
         10.0,
         0.0,
         Gram(),
-        OptimiseSettings(steps=150, coarse_steps=150, smallest=90),
+        OptimizeSettings(steps=150, coarse_steps=150, smallest=90),
         from_noise=True,
     ),
 }
 
 
-def with_wishes(settings: OptimiseSettings, steps: int, seconds: float, seed: int) -> OptimiseSettings:
+def with_wishes(settings: OptimizeSettings, steps: int, seconds: float, seed: int) -> OptimizeSettings:
     """A preset's settings with another number of steps at every size (0: its own), a limit of seconds and a seed."""
     counted = replace(settings, steps=steps, coarse_steps=steps) if steps else settings
     return replace(counted, seconds=seconds, seed=seed)

@@ -1,14 +1,14 @@
-"""What an optimisation did, in words."""
+"""What an optimization did, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..objectives.objective import Objectives
-from .engine import Optimisation, OptimiseSettings, Record
+from .engine import Optimization, OptimizeSettings, Record
 
 
-def report(objectives: Objectives, settings: OptimiseSettings, at: Optimisation, notes: Sequence[str] = ()) -> str:
+def report(objectives: Objectives, settings: OptimizeSettings, at: Optimization, notes: Sequence[str] = ()) -> str:
     """Every objective's value at the final size, its weight, and its share of the loss; then sizes, steps and notes."""
     titles = [part.title for part in objectives.parts]
     lines = []

@@ -69,7 +69,7 @@ class LBFGS:
     Every call is one evaluation of the loss, whether its step was taken or shortened. history: pairs of steps that are kept, each
     of the size of two pictures; 100 as neural-style has it.
 
-    The first guess of the inverse Hessian, which the book leaves free, favours long waves and brightness (`NaturalScale`)
+    The first guess of the inverse Hessian, which the book leaves free, favors long waves and brightness (`NaturalScale`)
     instead of being a multiple of the identity. Measured on eight pairs of pictures with VGG-16 (see docs/benchmarks.md): along
     long waves the loss of features is up to a hundred times flatter than along short ones, and to learn that from pairs alone
     takes most of a run. A look for Wolfe's second condition was left out: hardly a step in fifty was refused, so a search would
@@ -130,9 +130,9 @@ class LBFGS:
             if len(self.pairs) >= self.history:
                 self.pairs.pop(0)
             self.pairs.append((moved, turned, product))
-            self.size = product / dot(turned, self._favoured(turned))
+            self.size = product / dot(turned, self._favored(turned))
 
-    def _favoured(self, gradient: Tensor) -> Tensor:
+    def _favored(self, gradient: Tensor) -> Tensor:
         if self.natural is None:
             self.natural = NaturalScale.of(gradient)
         return self.natural(gradient)
@@ -145,7 +145,7 @@ class LBFGS:
             share = dot(moved, q) / product
             q.sub_(turned, alpha=share)
             shares.append(share)
-        q = self._favoured(q).mul_(self.size)
+        q = self._favored(q).mul_(self.size)
         for (moved, turned, product), share in zip(self.pairs, reversed(shares), strict=True):
             q.add_(moved, alpha=share - dot(turned, q) / product)
         return q
@@ -160,7 +160,7 @@ class NaturalScale:
     """A positive definite matrix that multiplies a picture's waves by 1 + length / SHORT_WAVE, at most MOST_OF_WAVES, and what
     its channels have in common by BRIGHTNESS.
 
-    In natural pictures the amplitudes of waves grow in the same way (Field 1987), and brightness varies more than colour
+    In natural pictures the amplitudes of waves grow in the same way (Field 1987), and brightness varies more than color
     (Ruderman, Cronin and Chiao 1998); Mordvintsev, Pezzotti, Schubert and Olah 2018 ("Differentiable Image Parameterizations")
     use both to the same end. factors [h, w // 2 + 1]: for `rfft2`.
     """

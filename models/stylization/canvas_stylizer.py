@@ -8,14 +8,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, lerp, nn
 
+from ..canvas import Canvas
 from ..canvas.beat import Beat
 from ..canvas.regions import Regions
-from ..canvas.tiled import Tiled
+from ..canvas.tiled import Tiled, keep_limit
 from ..canvas.whole import Whole
+from ..ops.batches import rows_of
 from ..ops.masks import at_size
 from ..ops.padding import pad_small
 from ..progress import Progress, glance, silent
-from ..translation.translator import Canvas, keep_limit, rows_of
 from .style import Style, blend
 from .stylizer import StylizeOptions, Stylizer
 

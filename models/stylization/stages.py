@@ -127,8 +127,8 @@ class FeatureStylizer(Stylizer):
     has_statistics = True
     has_half = True
 
-    def __init__(self, name: str, title: str, licence: str, stages: Sequence[Stage], own: str) -> None:
-        self.name, self.title, self.licence, self.own = name, title, licence, own
+    def __init__(self, name: str, title: str, license: str, stages: Sequence[Stage], own: str) -> None:
+        self.name, self.title, self.license, self.own = name, title, license, own
         self.stages = tuple(stages)
         modules = {id(m): m for s in stages for m in (s.encoder.module, s.decoder.module)}
         self.module = nn.ModuleList(modules.values())  # type: ignore[arg-type]

@@ -59,13 +59,13 @@ class Stylizer(ABC):
     transforms: names that StylizeOptions.transform may have besides "own".
     needs_style: False where stylize works without any style (one trained style, or a first one of its own).
     takes_pictures: False where styles are only its own, by name. own_styles: the names of those.
-    supports_masks: honours content_masks and style_masks. exact_tiles: honours tile, with the result of the whole picture;
-    without it pictures are always worked on whole. has_statistics: honours content_statistics. has_half: honours half.
+    supports_masks: honors content_masks and style_masks. exact_tiles: honors tile, with the result of the whole picture;
+    without it pictures are always worked on whole. has_statistics: honors content_statistics. has_half: honors half.
     """
 
     name: str
     title: str
-    licence: str
+    license: str
     module: nn.Module
     bytes_per_pixel: float
     resident_bytes_per_pixel: float = 0.0
@@ -121,7 +121,7 @@ class Stylizer(ABC):
         return made
 
     def check(self, styles: Sequence[Tensor | Style], options: StylizeOptions) -> StylizeOptions:
-        """Raise ValueError, one sentence, for styles and options that the method cannot honour."""
+        """Raise ValueError, one sentence, for styles and options that the method cannot honor."""
         if styles and not self.style_kind:
             raise ValueError(f"styles holds {len(styles)} and {self.title} has one style of its own: disconnect them")
         options.checked(len(styles), self.needs_style)
@@ -151,4 +151,4 @@ class Stylizer(ABC):
         return f"choose one of its own ({', '.join(self.own_styles)})" if self.own_styles else "it was trained for one style"
 
     def __repr__(self) -> str:
-        return f"Stylizer({self.title}, {self.licence})"
+        return f"Stylizer({self.title}, {self.license})"

@@ -10,9 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..canvas import Canvas
 from ..canvas.beat import Beat
-from ..canvas.tiled import Tiled
+from ..canvas.tiled import Tiled, keep_limit
 from ..canvas.whole import Whole
+from ..ops.batches import rows_of
 from ..ops.padding import pad_small, pad_to_multiple, same_size
 from ..progress import Progress, glance, silent
 from .style_code import StyleCode
@@ -22,7 +24,6 @@ Sizing = Literal["automatic", "picture", "network"]
 StrengthSpace = Literal["pixels", "features"]
 Evaluation = Literal["as published", "no dropout", "deterministic"]
 Need = Literal["nothing", "labels", "style code", "reference"]
-Canvas = Any  # Whole or Tiled: what a network's layers are carried out on; maps are Tensors or Planes
 
 BOTH_WAYS: tuple[Direction, ...] = ("A to B", "B to A")
 LEAST_SIDE = 8  # reflection at the borders needs a few pixels
@@ -100,7 +101,7 @@ class Translator(ABC):
 
     name: str
     title: str
-    licence: str
+    license: str
     module: nn.Module
     sizes: Sizes
     directions: tuple[Direction, ...] = FIRST_WAY
@@ -244,19 +245,7 @@ class Translator(ABC):
         return towards(own, values, options.strength)
 
     def __repr__(self) -> str:
-        return f"Translator({self.title}, {self.licence}: {self.what_it_needs()})"
-
-
-def keep_limit(x: Tensor) -> float:
-    """Bytes above which a map of a tiled picture is computed again: 128 channels at half the picture's sides are still kept."""
-    return 4 * 40 * x.shape[2] * x.shape[3]
-
-
-def rows_of(x: Tensor, start: int, stop: int) -> Tensor:
-    """Rows start to stop of a batch repeated without end; all there are where that is what is asked for."""
-    if (start == 0 and stop == x.shape[0]) or (x.shape[0] == 1 and stop - start == 1):
-        return x
-    return x[torch.arange(start, stop, device=x.device) % x.shape[0]]
+        return f"Translator({self.title}, {self.license}: {self.what_it_needs()})"
 
 
 def towards(own: Tensor, values: Tensor, strength: float) -> Tensor:

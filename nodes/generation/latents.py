@@ -17,7 +17,7 @@ MOST_FRAMES = 4096
 MAPPING_BYTES = 64.0 * 1024**2
 MIXED = ["none", "coarse", "middle", "fine", "coarse, middle", "middle, fine"]
 LAYERS_TOOLTIP = (
-    "Which rows of W: coarse (pose, shape), middle (features, hair), fine (colours, texture), all, or rows such as 0-3, 8."
+    "Which rows of W: coarse (pose, shape), middle (features, hair), fine (colors, texture), all, or rows such as 0-3, 8."
 )
 
 
@@ -171,7 +171,7 @@ class MixW(io.ComfyNode):
             node_id="StyleAtelierMixW",
             display_name="Mix W",
             category="Style Atelier/latents",
-            description="Style mixing: the pose and shape of one picture with the colours of another, layer by layer.",
+            description="Style mixing: the pose and shape of one picture with the colors of another, layer by layer.",
             search_aliases=["style mixing", "crossover", "mixing grid", "coarse middle fine"],
             inputs=[
                 WSocket.Input("w", tooltip="The points that keep their other layers."),

@@ -40,7 +40,7 @@ class LoadGenerator(io.ComfyNode):
                     default=choices[0],
                     tooltip="The named ones are downloaded the first time they are used; those that have no public address say "
                     "where to get them. Your own files in models/style_atelier, such as a .pkl of your training, are listed "
-                    "below them and recognised by what is in them.",
+                    "below them and recognized by what is in them.",
                 ),
                 io.Boolean.Input(
                     "torch_compile",

@@ -65,6 +65,7 @@ class Project(io.ComfyNode):
                 ),
                 io.Boolean.Input(
                     "optimise_noise",
+                    display_name="optimize noise",
                     default=True,
                     tooltip="Also find the noise, as the authors do. It travels with W, for Synthesize with noise const.",
                 ),
@@ -105,7 +106,7 @@ class Project(io.ComfyNode):
         settings = ProjectionSettings(
             steps=steps,
             space=space,  # type: ignore[arg-type]
-            optimise_noise=optimise_noise and picture.batch == 1,
+            optimize_noise=optimise_noise and picture.batch == 1,
             seed=seed,
         )
         watch, values, made, lines, maps = Watch(picture.batch), [], [], [], ()

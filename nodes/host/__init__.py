@@ -2,5 +2,5 @@
 
 folders: where files lie. networks: memory management. memory: pieces of work that fit. feedback: progress, previews, the
 person's stop. images, video, boxes: pictures, clips and rectangles on wires. saved: files kept for other workflows. sockets:
-what travels. drawing, peak: labelled grids and curves; seconds and memory of a piece of work.
+what travels. drawing, peak: labeled grids and curves; seconds and memory of a piece of work.
 """

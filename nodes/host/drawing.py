@@ -1,4 +1,4 @@
-"""Pictures with words: labelled grids and curves, drawn with Pillow."""
+"""Pictures with words: labeled grids and curves, drawn with Pillow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fitted(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.Image
     return f"{text}..."
 
 
-def labelled_grid(pictures: Sequence[Image.Image], labels: Sequence[Sequence[str]]) -> Image.Image:
+def labeled_grid(pictures: Sequence[Image.Image], labels: Sequence[Sequence[str]]) -> Image.Image:
     """Pictures side by side in cells of the first one's size, as square a grid as there is, with lines of text below each."""
     width, height = pictures[0].size
     text = max(SMALLEST_TEXT, min(width, height) // 22)

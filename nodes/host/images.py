@@ -48,13 +48,13 @@ class Picture:
 
 
 def from_image(image: Any, name: str) -> Picture:
-    """Check an IMAGE of the input `name`. Grey is repeated to RGB, values are clamped to 0..1.
+    """Check an IMAGE of the input `name`. Gray is repeated to RGB, values are clamped to 0..1.
 
     Raises ValueError with one sentence for anything that is not a batch of pictures of 1, 3 or 4 channels.
     """
     if not isinstance(image, Tensor) or image.dim() != 4 or image.shape[3] not in (1, 3, 4):
         found = "x".join(map(str, image.shape)) if isinstance(image, Tensor) else type(image).__name__
-        raise ValueError(f"{name} is not a batch of grey, RGB or RGBA pictures (it is {found}): connect an IMAGE output to it.")
+        raise ValueError(f"{name} is not a batch of gray, RGB or RGBA pictures (it is {found}): connect an IMAGE output to it.")
     if 0 in image.shape:
         raise ValueError(f"{name} holds no picture (its size is {'x'.join(map(str, image.shape))}): connect at least one.")
     check_finite(image, name)

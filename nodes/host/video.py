@@ -216,7 +216,7 @@ def image_of(frame: Any) -> Tensor:
 class Writer:
     """An MP4 that grows frame by frame, with the clip's sound up to where its frames are.
 
-    H.264 with 4:2:0 colours of BT.709, which everything plays; so sides are even, and an odd one loses its last line.
+    H.264 with 4:2:0 colors of BT.709, which everything plays; so sides are even, and an odd one loses its last line.
     """
 
     def __init__(self, path: Path, clip: Clip, size: tuple[int, int], crf: int) -> None:

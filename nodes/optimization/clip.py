@@ -126,7 +126,7 @@ def pictures_of(clip_vision: Any) -> Hosted[PictureEmbedding]:
     if projection is None:
         kind = getattr(clip_vision, "model_type", type(network).__name__)
         raise ValueError(f"clip_vision ({kind}) has no projection into the space that pictures share with texts: {EXAMPLE}")
-    # Outside of inference mode for the tensors that pictures are normalised with.
+    # Outside of inference mode for the tensors that pictures are normalized with.
     with torch.inference_mode(False), torch.no_grad():
         return Hosted(PictureEmbedding(clip_vision, projection), clip_vision.patcher)
 

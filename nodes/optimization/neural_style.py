@@ -1,4 +1,4 @@
-"""Neural Style: optimised style transfer in one box."""
+"""Neural Style: optimized style transfer in one box."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLORS = ("no", "luminance", "coral before", "coral after", "histogram before", 
 
 
 class NeuralStyle(io.ComfyNode):
-    """A photo and one or more paintings -> the photo in their style, by optimisation."""
+    """A photo and one or more paintings -> the photo in their style, by optimization."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -32,7 +32,7 @@ class NeuralStyle(io.ComfyNode):
             node_id="StyleAtelierNeuralStyle",
             display_name="Neural Style",
             category="Style Atelier",
-            description="Paints a picture in the style of another by optimisation, as Gatys did: minutes instead of seconds, and "
+            description="Paints a picture in the style of another by optimization, as Gatys did: minutes instead of seconds, and "
             "the most faithful strokes. Stop it at any time and keep the picture so far.",
             search_aliases=["gatys", "neural style transfer", "style transfer", "neural-style", "slow style transfer", "nst"],
             inputs=[
@@ -63,7 +63,7 @@ class NeuralStyle(io.ComfyNode):
                     "keep_color",
                     options=list(COLORS),
                     default="no",
-                    tooltip="Keep the photo's colours: luminance changes light and dark alone; coral and histogram give the "
+                    tooltip="Keep the photo's colors: luminance changes light and dark alone; coral and histogram give the "
                     "style the photo's palette before the work, or the result after it.",
                 ),
                 io.Int.Input(

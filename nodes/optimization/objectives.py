@@ -1,4 +1,4 @@
-"""Objectives: what a picture that is optimised shall keep, and how several are added. Wires that the artist weighs."""
+"""Objectives: what a picture that is optimized shall keep, and how several are added. Wires that the artist weighs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SmoothnessObjective(io.ComfyNode):
             node_id="StyleAtelierSmoothnessObjective",
             display_name="Smoothness Objective",
             category=CATEGORY,
-            description="Asks neighbouring pixels to be alike: total variation, against noise and speckles.",
+            description="Asks neighboring pixels to be alike: total variation, against noise and speckles.",
             search_aliases=["total variation", "tv loss", "denoise", "regularizer"],
             inputs=[
                 weight_input(1.0),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...models.objectives.content import ContentObjective, LaplacianObjective
 from ...models.objectives.text import TextObjective
-from ...models.optimization.engine import OptimiseSettings
+from ...models.optimization.engine import OptimizeSettings
 from ..host.images import Picture, from_image, to_image, wire_format
 from ..host.sockets import ObjectiveSocket
 from .run import Job, carry_out, stops
@@ -46,7 +46,7 @@ class Optimize(io.ComfyNode):
             category="Style Atelier",
             description="Makes a picture that meets objectives, pixel by pixel, from coarse to fine. Slow, and the most faithful "
             "way to a style. Stop it at any time: you get the best picture so far, and the next run goes on.",
-            search_aliases=["neural style", "gatys", "optimise", "l-bfgs", "adam", "texture synthesis", "style transfer"],
+            search_aliases=["neural style", "gatys", "optimize", "l-bfgs", "adam", "texture synthesis", "style transfer"],
             inputs=[
                 ObjectiveSocket.Input(
                     "objective", tooltip="What the picture shall meet, from an objective or Combine Objectives."
@@ -97,7 +97,7 @@ class Optimize(io.ComfyNode):
                             [
                                 io.Int.Input(
                                     "history",
-                                    default=OptimiseSettings.history,
+                                    default=OptimizeSettings.history,
                                     min=3,
                                     max=200,
                                     step=1,
@@ -128,6 +128,7 @@ class Optimize(io.ComfyNode):
                                 ),
                                 io.Boolean.Input(
                                     "normalise_gradients",
+                                    display_name="normalize gradients",
                                     default=False,
                                     tooltip="Give every layer of every objective the same say, whatever its size; weights then "
                                     "share out the steps instead of the loss.",
@@ -181,15 +182,15 @@ class Optimize(io.ComfyNode):
             )
         if picture is None and start == "image":
             raise ValueError("start_image is not connected and there is no content objective: connect one, or start from noise.")
-        settings = OptimiseSettings(
+        settings = OptimizeSettings(
             steps=steps,
             coarse_steps=coarse_steps,
             smallest=smallest_size,
             optimizer="adam" if optimizer["optimizer"] == "Adam" else "lbfgs",
-            rate=optimizer.get("learning_rate", OptimiseSettings.rate),
-            averaging=optimizer.get("averaging", OptimiseSettings.averaging),
-            normalise=optimizer.get("normalise_gradients", False),
-            history=optimizer.get("history", OptimiseSettings.history),
+            rate=optimizer.get("learning_rate", OptimizeSettings.rate),
+            averaging=optimizer.get("averaging", OptimizeSettings.averaging),
+            normalize=optimizer.get("normalise_gradients", False),
+            history=optimizer.get("history", OptimizeSettings.history),
             seconds=seconds,
             seed=seed,
         )

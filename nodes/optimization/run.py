@@ -1,4 +1,4 @@
-"""Carrying out an optimisation under the host: memory, previews, the person's stop, and what is kept for the next run."""
+"""Carrying out an optimization under the host: memory, previews, the person's stop, and what is kept for the next run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...models.objectives.objective import Objective, Objectives
 from ...models.optimization.chart import curve_picture, under
-from ...models.optimization.engine import Optimisation, OptimiseSettings, begin, optimise
+from ...models.optimization.engine import Optimization, OptimizeSettings, begin, optimize
 from ...models.optimization.memory import MemoryPlan, plan
 from ...models.optimization.report import report
 from ...models.progress import Progress
@@ -43,12 +43,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Begun:
-    """An optimisation under way, with the settings it has (those of one that went on differ from the job's), and from where it
+    """An optimization under way, with the settings it has (those of one that went on differ from the job's), and from where it
     went on, in words.
     """
 
-    at: Optimisation
-    settings: OptimiseSettings
+    at: Optimization
+    settings: OptimizeSettings
     notes: tuple[str, ...] = ()
 
 
@@ -63,13 +63,13 @@ class Job:
     height: int
     width: int
     batch: int
-    settings: OptimiseSettings
+    settings: OptimizeSettings
     budget: float = 0.0
     go_on: bool = True
 
 
 def stops() -> int:
-    """How often a person stopped an optimisation: the host is to ask again for what was cut short."""
+    """How often a person stopped an optimization: the host is to ask again for what was cut short."""
     return _stops
 
 
@@ -136,7 +136,7 @@ def one(job: Job, index: int, device: torch.device, progress: Progress) -> Resul
     settings = replace(settings, tile=memory.tile, history=memory.history)
 
     def work(tile: int) -> None:
-        optimise(objectives, index, job.height, job.width, replace(settings, tile=tile), at, watched)
+        optimize(objectives, index, job.height, job.width, replace(settings, tile=tile), at, watched)
 
     smaller_tiles(max(job.height, job.width), memory.tile, work)
     found = result_of(objectives, settings, at, job, notes)
@@ -166,7 +166,7 @@ def untouched(job: Job, index: int) -> Result:
     return result_of(job.wired.objectives, job.settings, at, job, ["stopped before it began: queue it again"])
 
 
-def result_of(objectives: Objectives, settings: OptimiseSettings, at: Optimisation, job: Job, notes: Sequence[str]) -> Result:
+def result_of(objectives: Objectives, settings: OptimizeSettings, at: Optimization, job: Job, notes: Sequence[str]) -> Result:
     """Picture, words and curve of a state."""
     parts = objectives.parts
     curve = curve_picture(at.curve, [p.title for p in parts], [p.weight for p in parts])
@@ -201,7 +201,7 @@ def planned(job: Job, budget: float) -> MemoryPlan:
     return plan(job.wired.objectives, job.height, job.width, settings.optimizer, settings.history, budget, CONTENT_NUMBERS)
 
 
-def in_words(memory: MemoryPlan, settings: OptimiseSettings) -> str:
+def in_words(memory: MemoryPlan, settings: OptimizeSettings) -> str:
     """ "whole pictures, about 0.6 GiB": how it is worked."""
     how = f"tiles of {memory.tile} px" if memory.tile else "the whole picture at once"
     pairs = f", L-BFGS remembers {memory.history} steps" if settings.optimizer == "lbfgs" else ""

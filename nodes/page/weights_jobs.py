@@ -18,7 +18,7 @@ Announce = Callable[[dict[str, Any]], None]
 SECONDS_BETWEEN_MESSAGES = 0.2
 
 
-class Cancelled(BaseException):
+class Canceled(BaseException):
     """The person stopped a download. Not an Exception, so that no retry mistakes it for a fault of the network."""
 
 
@@ -82,7 +82,7 @@ def part_bytes(spec: FileSpec, folders: Sequence[Path]) -> int:
 
 
 def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> dict[str, Any]:
-    """One choice as the page shows it: state `present`, `partial` or `missing`, its files, licence and download."""
+    """One choice as the page shows it: state `present`, `partial` or `missing`, its files, license and download."""
     files = []
     for spec in choice.files:
         path = find_file(spec, folders)
@@ -99,7 +99,7 @@ def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> d
         "state": "present" if complete else "partial" if begun else "missing",
         "bytes": sum(file["size"] for file in files) if complete else choice.size,
         "files": files,
-        "licence": asdict(entry.licence),
+        "license": asdict(entry.license),
         "source": entry.source,
         "recommended": entry.recommended,
         "note": entry.note,
@@ -170,8 +170,8 @@ class Downloads:
                     path = fetch(spec, folders[0], hosts, settings_from_environment(), self._progress(choice.name, done, stop))
                 done += path.stat().st_size
             end["done"] = done
-        except Cancelled:
-            end = {"state": "cancelled"}
+        except Canceled:
+            end = {"state": "canceled"}
         except (WeightsError, OSError) as error:
             end = {"state": "failed", "error": str(error)}
         except Exception as error:
@@ -186,7 +186,7 @@ class Downloads:
         def report(done: int, total: int | None) -> None:
             nonlocal last
             if stop.is_set():
-                raise Cancelled
+                raise Canceled
             now = time.monotonic()
             if now - last >= SECONDS_BETWEEN_MESSAGES:
                 last = now

@@ -1,4 +1,4 @@
-"""Keep Color: the colours of one picture on another."""
+"""Keep Color: the colors of one picture on another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..host.memory import compute
 
 
 class KeepColor(io.ComfyNode):
-    """The image in the reference's colours."""
+    """The image in the reference's colors."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -20,26 +20,26 @@ class KeepColor(io.ComfyNode):
             node_id="StyleAtelierKeepColor",
             display_name="Keep Color",
             category="Style Atelier/color",
-            description="Gives a picture the colours of another: the stylised one the photo's, or "
+            description="Gives a picture the colors of another: the stylized one the photo's, or "
             "the style picture the photo's before the transfer.",
             search_aliases=["preserve color", "color matching", "luminance transfer", "coral", "color transfer"],
             inputs=[
-                io.Image.Input("image", tooltip="The picture to recolour, or a batch. Its transparency is kept."),
+                io.Image.Input("image", tooltip="The picture to recolor, or a batch. Its transparency is kept."),
                 io.Image.Input(
-                    "reference", tooltip="The picture whose colours to take. For luminance it is resized to the image."
+                    "reference", tooltip="The picture whose colors to take. For luminance it is resized to the image."
                 ),
                 io.Combo.Input(
                     "method",
                     options=["luminance", "coral", "mean_std", "histogram"],
                     default="luminance",
-                    tooltip="luminance takes the colours point by point, coral the palette with its "
+                    tooltip="luminance takes the colors point by point, coral the palette with its "
                     "correlations, mean_std only its average and spread, histogram every shade of it.",
                 ),
                 io.Float.Input(
                     "strength", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="How far to go: 0 leaves the image as it is."
                 ),
             ],
-            outputs=[io.Image.Output(display_name="image", tooltip="The recoloured picture.")],
+            outputs=[io.Image.Output(display_name="image", tooltip="The recolored picture.")],
         )
 
     @classmethod

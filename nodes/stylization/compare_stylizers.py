@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...models.progress import Progress
 from ...models.stylization.stylizer import StylizeOptions, Stylizer
-from ..host.drawing import from_pillow, labelled_grid, to_pillow
+from ..host.drawing import from_pillow, labeled_grid, to_pillow
 from ..host.feedback import Watch, show
 from ..host.images import Picture, from_image, slots, to_image, wire_format
 from ..host.memory import MIB, pictures_at_once, piece_memory, pieces
@@ -113,7 +113,7 @@ class CompareStylizers(io.ComfyNode):
             trials.append(trial(hosted, picture, styles, strength, memory_budget, watch.part(i)))
         cells = [picture.rgb, painting.rgb, *(made.picture for made in trials)]
         labels = [("Content", ""), ("Style", ""), *((made.title, made.numbers()) for made in trials)]
-        grid = from_pillow(labelled_grid([to_pillow(cell[0]) for cell in cells], labels))
+        grid = from_pillow(labeled_grid([to_pillow(cell[0]) for cell in cells], labels))
         head = f"{picture.width}x{picture.height}, strength {strength:g}"
         report = "\n".join([head, *(f"{made.title}: {made.numbers()}" for made in trials)])
         show(report)

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.encoders.features import Features
+from ...models.ops.features import Features
 from ...models.ops.transfer import FULL_METHODS, blend_features, transfer_features
 from ..host.feedback import Watch
 from ..host.images import from_image, from_mask, read_names, read_weights, slots, to_image, to_wire, wire_format
@@ -43,7 +43,7 @@ class Encode(io.ComfyNode):
             search_aliases=["vgg features", "style features", "encode style", "encode content"],
             inputs=[
                 EncoderSocket.Input("encoder", tooltip="From Load Style Encoder."),
-                io.Image.Input("image", tooltip="The picture, or a batch. Grey is taken as RGB; transparency is ignored."),
+                io.Image.Input("image", tooltip="The picture, or a batch. Gray is taken as RGB; transparency is ignored."),
                 io.String.Input(
                     "taps",
                     default="",
@@ -116,7 +116,7 @@ class AdaIN(io.ComfyNode):
 
 
 class WCT(io.ComfyNode):
-    """Whitening and colouring: the style's whole covariance on the content."""
+    """Whitening and coloring: the style's whole covariance on the content."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -141,6 +141,7 @@ class WCT(io.ComfyNode):
                 io.Float.Input("strength", default=1.0, min=0.0, max=1.0, step=0.01, tooltip=STRENGTH_TOOLTIP),
                 io.Combo.Input(
                     "regularise",
+                    display_name="regularize",
                     options=["none", "identity"],
                     default="none",
                     advanced=True,
@@ -254,7 +255,7 @@ def transferred(
     strength: float,
     content_mask: Tensor | None,
     style_mask: Tensor | None,
-    regularise: Literal["none", "identity"] = "none",
+    regularize: Literal["none", "identity"] = "none",
 ) -> Features:
     """One call of models' transfer on the host's device, with checked masks."""
     where = None if content_mask is None else from_mask(content_mask, "content_mask", content.batch)
@@ -263,7 +264,7 @@ def transferred(
     def work(device: torch.device) -> Features:
         a, b = moved(content, to(device)), moved(style, to(device))
         here, there = (None if mask is None else mask.to(device) for mask in (where, source))
-        return moved(transfer_features(a, b, method, strength, here, there, regularise), to_wire)
+        return moved(transfer_features(a, b, method, strength, here, there, regularize), to_wire)
 
     return compute(work, 3 * (size_of(content) + size_of(style)))
 

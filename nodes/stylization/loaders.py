@@ -12,7 +12,7 @@ from ..host.sockets import DecoderSocket, EncoderSocket, StylizerSocket
 BUILT_IN = "Pocket (built-in)"
 CHOICE_TOOLTIP = (
     "Built-in ones work at once. The named ones are downloaded the first time they are used. Your own files in "
-    "models/style_atelier are listed below them and recognised by what is in them."
+    "models/style_atelier are listed below them and recognized by what is in them."
 )
 
 

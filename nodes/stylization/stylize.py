@@ -35,7 +35,7 @@ WEIGHTS_TOOLTIP = (
     "parts."
 )
 KEEP_COLOR_TOOLTIP = (
-    "Keep the photo's colours: luminance keeps them point by point, coral keeps the palette as a whole, no takes the style's."
+    "Keep the photo's colors: luminance keeps them point by point, coral keeps the palette as a whole, no takes the style's."
 )
 PRECISION_TOOLTIP = (
     "half computes in half precision on a graphics card: faster, half the memory. Only methods whose pictures stay the same to a "

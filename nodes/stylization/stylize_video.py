@@ -53,7 +53,7 @@ def statistics_input() -> io.DynamicCombo.Input:
             option("fixed", []),
             option("every frame", []),
         ],
-        tooltip="What keeps colours steady: running lets the statistics of the photo follow slowly, anew at each cut; per scene "
+        tooltip="What keeps colors steady: running lets the statistics of the photo follow slowly, anew at each cut; per scene "
         "takes those of each scene's first frame; fixed those of the clip's first frame; every frame its own, which "
         "flickers. automatic is running, or every frame for stylizers that use no such statistics.",
     )

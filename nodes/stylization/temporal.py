@@ -1,4 +1,4 @@
-"""Temporal Error: how steady a stylised clip is, as numbers and a curve."""
+"""Temporal Error: how steady a stylized clip is, as numbers and a curve."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOW_BYTES_PER_PIXEL = 400
 
 
 class TemporalError(io.ComfyNode):
-    """A clip and its stylised frames -> the warping error."""
+    """A clip and its stylized frames -> the warping error."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -25,7 +25,7 @@ class TemporalError(io.ComfyNode):
             node_id="StyleAtelierTemporalError",
             display_name="Temporal Error",
             category="Style Atelier/measures",
-            description="Measures how steady a stylised clip is: each frame is brought back along the motion of the source "
+            description="Measures how steady a stylized clip is: each frame is brought back along the motion of the source "
             "clip and compared with the one before. Lower is steadier; 0 is no flicker at all.",
             search_aliases=["warping error", "flicker", "temporal consistency", "optical flow", "video metric", "e_warp"],
             inputs=[

@@ -34,7 +34,7 @@ class LoadTranslator(io.ComfyNode):
                     default=FIRST_TRANSLATOR,
                     tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
                     "that have no public address say where to get them. Your own files in models/style_atelier are listed "
-                    "below them and recognised by what is in them.",
+                    "below them and recognized by what is in them.",
                 ),
             ],
             outputs=[

@@ -102,7 +102,7 @@ class FaceAttributes(io.ComfyNode):
             search_aliases=["stargan", "stargan attributes", "hair color", "face editing", "celeba attributes", "expression"],
             inputs=[
                 TranslatorSocket.Input("translator", tooltip="From Load Translator: a StarGAN."),
-                io.Combo.Input("hair", options=list(HAIR), default="black", tooltip="Colour of the hair (CelebA files)."),
+                io.Combo.Input("hair", options=list(HAIR), default="black", tooltip="Color of the hair (CelebA files)."),
                 io.Boolean.Input("male", default=False, tooltip="A man's face, else a woman's (CelebA files)."),
                 io.Boolean.Input("young", default=True, tooltip="A young face, else an old one (CelebA files)."),
                 io.Combo.Input(

@@ -8,9 +8,10 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ...models.ops.batches import rows_of
 from ...models.ops.color import in_jet_colors
 from ...models.translation.style_code import StyleCode
-from ...models.translation.translator import BOTH_WAYS, TranslateOptions, rows_of
+from ...models.translation.translator import BOTH_WAYS, TranslateOptions
 from ..host.feedback import Watch
 from ..host.images import from_image, take, to_image, to_wire, wire_format
 from ..host.memory import piece_memory, pieces
@@ -117,7 +118,7 @@ class Translate(io.ComfyNode):
                     display_name="attention",
                     tooltip="Where U-GAT-IT and photo2cartoon looked, white is most; black from networks without attention.",
                 ),
-                io.Image.Output(display_name="attention_picture", tooltip="The same in colours from blue to red."),
+                io.Image.Output(display_name="attention_picture", tooltip="The same in colors from blue to red."),
             ],
         )
 

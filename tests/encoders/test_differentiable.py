@@ -52,8 +52,8 @@ def plain(
     """
     config, network = network.config, copy.deepcopy(network).to(dtype)
     picture = images.to(dtype).requires_grad_()
-    x = picture if config.normalisation == "conv0" else (picture - network.mean) * network.scale
-    x = x.flip(1) if config.normalisation == "caffe" else x
+    x = picture if config.normalization == "conv0" else (picture - network.mean) * network.scale
+    x = x.flip(1) if config.normalization == "caffe" else x
     levels: dict[str, Tensor] = {}
     previous = x
     for name, made in maps.items():
@@ -99,7 +99,7 @@ TAPS = ["relu1_1", "relu2_2", "relu3_1", "relu5_1"]
 
 @pytest.mark.parametrize("size", [(33, 46), (16, 16), (7, 30), (3, 2), (1, 1), (1, 9), (2, 17)])
 @pytest.mark.parametrize(
-    ("padding", "ceil_pool", "pooling", "normalisation"),
+    ("padding", "ceil_pool", "pooling", "normalization"),
     [
         ("zeros", False, "max", "imagenet"),
         ("zeros", True, "average", "caffe"),
@@ -107,14 +107,14 @@ TAPS = ["relu1_1", "relu2_2", "relu3_1", "relu5_1"]
         ("reflect", False, "average", "imagenet"),
     ],
 )
-def test_small_networks(size: tuple[int, int], padding: Any, ceil_pool: bool, pooling: str, normalisation: str) -> None:
-    network = vgg(NARROW, VGG19_BLOCKS, padding=padding, ceil_pool=ceil_pool, normalisation=normalisation)
+def test_small_networks(size: tuple[int, int], padding: Any, ceil_pool: bool, pooling: str, normalization: str) -> None:
+    network = vgg(NARROW, VGG19_BLOCKS, padding=padding, ceil_pool=ceil_pool, normalization=normalization)
     network.pooling = pooling
     check(network, pictures(2, 3, *size), TAPS)
 
 
 @pytest.mark.parametrize(
-    ("size", "padding", "ceil_pool", "pooling", "normalisation"),
+    ("size", "padding", "ceil_pool", "pooling", "normalization"),
     [
         ((1, 96, 96), "zeros", False, "max", "caffe"),
         ((1, 93, 94), "reflect", True, "max", "imagenet"),
@@ -123,9 +123,9 @@ def test_small_networks(size: tuple[int, int], padding: Any, ceil_pool: bool, po
     ],
 )
 def test_wide_networks_go_in_tiles(
-    size: tuple[int, int, int], padding: Any, ceil_pool: bool, pooling: str, normalisation: str, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int, int], padding: Any, ceil_pool: bool, pooling: str, normalization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = vgg(WIDE, (2, 2, 2), padding=padding, ceil_pool=ceil_pool, normalisation=normalisation)
+    network = vgg(WIDE, (2, 2, 2), padding=padding, ceil_pool=ceil_pool, normalization=normalization)
     network.pooling = pooling
     walks: list[bool] = []
 

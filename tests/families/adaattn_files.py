@@ -32,7 +32,7 @@ def small(name: str = "adaattn") -> dict[str, Tensor]:
     """All files of a network together, under the names that the catalogue gives them."""
     network = adaattn.AdaAttNNetwork(CONFIGS[name])
     tensors = {k: t.clone() for k, t in network.state_dict().items() if not k.startswith("encoder.")}
-    channels, keys = 3, vgg.normalised_keys()
+    channels, keys = 3, vgg.normalized_keys()
     tensors |= {"encoder.0.weight": torch.zeros(3, 3, 1, 1), "encoder.0.bias": torch.zeros(3)}
     for conv, width in ENCODER.widths:
         tensors |= {

@@ -20,7 +20,7 @@ from style_atelier.models.library.registry import architecture
 
 MAPPING = MappingConfig(12, 0, 16, 0, (16, 16))
 CONFIGS: dict[str, Any] = {
-    "stylegan": stylegan.GeneratorConfig(MappingConfig(12, 0, 16, 0, (16, 16), labels_normalised=False), (8, 8, 6)),
+    "stylegan": stylegan.GeneratorConfig(MappingConfig(12, 0, 16, 0, (16, 16), labels_normalized=False), (8, 8, 6)),
     "stylegan2": stylegan2.GeneratorConfig(MAPPING, stylegan2.SynthesisConfig(16, (8, 8, 6, 4))),
     "stylegan3": stylegan3.GeneratorConfig(MAPPING, stylegan3.SynthesisConfig(16, 32, (8, 8, 8, 8, 6, 6, 4, 3), 3, False)),
     "styleformer-gan": styleformer_gan.GeneratorConfig(MAPPING, (8, 8), (1, 2), (0, 0), depth=32),
@@ -42,7 +42,7 @@ def generator(identity: str, config: Any = None) -> Generator:
     tensors = small("stylegan") if identity == "stylegan" else filled(network.state_dict())
     network.load_state_dict(known.rename(tensors, wanted) if identity == "stylegan" else tensors)
     assert known.generator is not None
-    return known.generator(network.train(False).requires_grad_(False), identity, known.title, known.licence)
+    return known.generator(network.train(False).requires_grad_(False), identity, known.title, known.license)
 
 
 def filled(state: dict[str, Tensor], seed: int = 1) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ def multi_style() -> dict[str, Tensor]:
 
 
 def norm(name: str, width: int, constant: bool) -> dict[str, Tensor]:
-    """A batch normalisation's numbers; TensorFlow.js keeps a gamma of ones as a constant."""
+    """A batch normalization's numbers; TensorFlow.js keeps a gamma of ones as a constant."""
     values = {"beta": noise(width), "moving_mean": noise(width), "moving_variance": torch.rand(width) + 0.5}
     values |= {"Const": torch.ones(width)} if constant else {}
     return {f"{name}/BatchNorm/{what}": value for what, value in values.items()}

@@ -17,7 +17,7 @@ from style_atelier.models.families import adaattn
 from style_atelier.models.families.adaattn import stylize as module
 from style_atelier.models.families.adaattn.attention import Cosine, Softmax
 from style_atelier.models.library import stylizers
-from style_atelier.models.library.registry import architecture, recognise
+from style_atelier.models.library.registry import architecture, recognize
 from style_atelier.models.stylization.stylizer import StylizeOptions
 from style_atelier.models.video.statistics import ContentStatistics
 from style_atelier.models.weights.catalogue import FileSpec
@@ -29,7 +29,7 @@ NAMES = list(CONFIGS)
 
 def built(tensors: dict[str, Tensor], cosine: bool | None = None) -> adaattn.AdaAttN:
     known = architecture("adaattn")
-    assert recognise(tensors) is known
+    assert recognize(tensors) is known
     config = known.configure(tensors)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))

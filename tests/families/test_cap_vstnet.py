@@ -18,7 +18,7 @@ from style_atelier.models.families.cap_vstnet import network as module
 from style_atelier.models.families.cap_vstnet.network import RevResNet, squeeze, unsqueeze
 from style_atelier.models.families.cap_vstnet.transform import factor_of
 from style_atelier.models.library import stylizers
-from style_atelier.models.library.registry import architecture, recognise
+from style_atelier.models.library.registry import architecture, recognize
 from style_atelier.models.stylization.stylizer import StylizeOptions
 from style_atelier.models.video.statistics import ContentStatistics
 from style_atelier.models.weights.catalogue import FileSpec
@@ -31,7 +31,7 @@ KINDS = ["photo", "art"]
 
 def built(tensors: dict[str, Tensor], kind: str) -> cap_vstnet.CAPVSTNet:
     known = architecture("cap-vstnet")
-    assert recognise(tensors) is known
+    assert recognize(tensors) is known
     config = cap_vstnet.of_kind(known.configure(tensors), kind)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))
@@ -125,14 +125,14 @@ def test_what_it_is_given_is_left_alone(stylizer: cap_vstnet.CAPVSTNet) -> None:
     assert torch.equal(stylizer.stylize(content, [style], StylizeOptions(tile=32)), made)
 
 
-@pytest.mark.parametrize("degenerate", ["flat", "tiny", "grey", "black", "two colours"])
+@pytest.mark.parametrize("degenerate", ["flat", "tiny", "gray", "black", "two colors"])
 def test_a_degenerate_picture_gives_a_finite_one(stylizer: cap_vstnet.CAPVSTNet, degenerate: str) -> None:
     odd = {
         "flat": torch.full((1, 3, 40, 40), 0.3),
         "tiny": picture(2, 3, 4),
-        "grey": picture(64, 64, 4)[:, :1].expand(-1, 3, -1, -1),
+        "gray": picture(64, 64, 4)[:, :1].expand(-1, 3, -1, -1),
         "black": torch.zeros(1, 3, 64, 64),
-        "two colours": torch.eye(64).expand(1, 3, -1, -1),
+        "two colors": torch.eye(64).expand(1, 3, -1, -1),
     }[degenerate]
     for content, style in ((picture(64, 64, 1), odd), (odd, picture(64, 64, 1)), (odd, odd)):
         assert bool(torch.isfinite(stylizer.stylize(content, [style])).all())

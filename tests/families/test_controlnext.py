@@ -15,7 +15,7 @@ from torch import Tensor
 
 from style_atelier.models.families.controlnext import PLACEMENTS, ControlNeXt, ControlNeXtConfig, Variant, injected
 from style_atelier.models.families.controlnext.weights import kind_of, model_names
-from style_atelier.models.library.registry import recognise
+from style_atelier.models.library.registry import recognize
 
 HERE = Path(__file__).parents[1] / "golden"
 SHARED = Path(os.environ.get("STYLE_ATELIER_SHARED") or Path(__file__).parents[3] / "shared") / "golden" / "controlnext"
@@ -32,7 +32,7 @@ def test_the_authors_numbers(name: str, variant: Variant) -> None:
     meta = json.loads(golden["meta"])
     tensors = {key: torch.zeros(size) for key, size in meta["keys"].items()}
     fill(tensors, meta["seed"], meta["gain"])
-    known = recognise(tensors)
+    known = recognize(tensors)
     assert known is not None
     assert known.id == "controlnext"
     config = known.configure(tensors)

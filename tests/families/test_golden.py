@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.encoders.encoder import Encoder
-from style_atelier.models.encoders.features import Features
 from style_atelier.models.families import adain, vgg
 from style_atelier.models.library import stylizers
 from style_atelier.models.library.registry import architecture, open_checkpoint
 from style_atelier.models.ops.coral import coral
+from style_atelier.models.ops.features import Features
 from style_atelier.models.ops.transfer import transfer_features
 from style_atelier.models.stylization.stylizer import StylizeOptions
 
@@ -46,7 +46,7 @@ def network(identity: str, tensors: dict[str, Tensor]) -> torch.nn.Module:
 def encoder() -> Encoder:
     meta = json.loads(read("vgg19_normalised.golden.pt")["meta"])  # type: ignore[arg-type]
     tensors = filled(meta["keys"], meta["prefix"], meta["seed"], meta["gain"])
-    assert vgg.is_normalised(tensors)
+    assert vgg.is_normalized(tensors)
     built = network("vgg19-normalised", tensors)
     return Encoder("vgg19-normalised", "golden", built, built, ["relu4_1"])  # type: ignore[arg-type]
 
@@ -100,7 +100,7 @@ def test_wct_transform_as_pytorch_wct() -> None:
     golden = read("wct_transform.golden.pt")
     content = Features({"relu3_1": golden["content_feature"]}, 64, 80, "vgg")
     style = Features({"relu3_1": golden["style_feature"]}, 96, 64, "vgg")
-    moved = transfer_features(content, style, "zca", strength=0.6, regularise="identity")
+    moved = transfer_features(content, style, "zca", strength=0.6, regularize="identity")
     close(moved.levels["relu3_1"], golden["result"])
 
 
@@ -146,6 +146,6 @@ def test_small_container_taps(small, pictures, outputs, tap: str) -> None:
 
 
 def test_preserve_color(small, pictures, outputs) -> None:
-    recoloured = coral(pictures["style"], pictures["content"])
-    close(recoloured, outputs["coral_source_style_target_content"])
-    close(small.stylize(pictures["content"], [recoloured]), outputs["preserve_color"].clamp(0, 1))
+    recolored = coral(pictures["style"], pictures["content"])
+    close(recolored, outputs["coral_source_style_target_content"])
+    close(small.stylize(pictures["content"], [recolored]), outputs["preserve_color"].clamp(0, 1))

@@ -20,7 +20,7 @@ from style_atelier.models.stylization.style import Style
 from style_atelier.models.stylization.stylizer import StylizeOptions
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.tests.families.johnson_files import CONFIGS, published
-from style_atelier.tests.weights.test_other_formats import initialiser, model
+from style_atelier.tests.weights.test_other_formats import initializer, model
 
 fill = runpy.run_path(str(Path(__file__).parent.parent / "golden" / "fill.py"))["fill"]
 TOLERANCE = 1e-4
@@ -111,7 +111,7 @@ def test_catalogued_onnx_files_are_stylizers(tmp_path: Path) -> None:
     for identity in ("johnson", "johnson-onnx"):
         path = tmp_path / f"{identity}.onnx"
         tensors = published(identity)
-        graph = b"".join(initialiser(name, tensor.numpy()) for name, tensor in tensors.items())
+        graph = b"".join(initializer(name, tensor.numpy()) for name, tensor in tensors.items())
         path.write_bytes(model(graph))
 
         class Here:
@@ -119,7 +119,7 @@ def test_catalogued_onnx_files_are_stylizers(tmp_path: Path) -> None:
                 return path
 
         stylizer = stylizers.load_stylizer("johnson-candy", Here())  # type: ignore[arg-type]
-        assert (stylizer.title, stylizer.licence) == ("Fast neural style, candy", "BSD-3-Clause")
+        assert (stylizer.title, stylizer.license) == ("Fast neural style, candy", "BSD-3-Clause")
         x = torch.rand(1, 3, 24, 20)
         close(stylizer.stylize(x, []), made_of(identity).stylize(x, []), 1e-6)
 

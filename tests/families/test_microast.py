@@ -196,7 +196,7 @@ def test_the_loader_joins_the_four_files(tmp_path: Path, small, pictures) -> Non
     loaded = stylizers.load_stylizer("microast", Folder(tmp_path))
     made = loaded.stylize(pictures["content"], [pictures["style"]])
     assert far(made, small.stylize(pictures["content"], [pictures["style"]])) < 1e-6
-    assert loaded.licence == "MIT"
+    assert loaded.license == "MIT"
 
 
 def test_a_single_file_of_all_parts_is_read_and_a_part_alone_is_not(tmp_path: Path, small) -> None:
@@ -207,7 +207,7 @@ def test_a_single_file_of_all_parts_is_read_and_a_part_alone_is_not(tmp_path: Pa
         stylizers.load_stylizer("modulator", Folder(tmp_path))
 
 
-def test_published_files_are_recognised(shared: Path, tmp_path: Path) -> None:
+def test_published_files_are_recognized(shared: Path, tmp_path: Path) -> None:
     """Copied first: opening leaves a converted file beside it."""
     for part in PARTS:
         copyfile(shared / "weights" / "microast" / f"{part}_iter_160000.pth.tar", tmp_path / part)

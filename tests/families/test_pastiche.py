@@ -23,7 +23,7 @@ TOLERANCE = 1e-4
 
 def made_of(identity: str, tensors: dict[str, Tensor]) -> Stylizer:
     known = architecture(identity)
-    assert known.recognise(tensors)
+    assert known.recognize(tensors)
     return stylizers.as_stylizer(Checkpoint(Path("x"), identity, known.configure(tensors), tensors, {}), identity)
 
 
@@ -60,7 +60,7 @@ def golden(shared: Path, tmp_path_factory: pytest.TempPathFactory):
             return folder / Path(spec.path).parent.name / Path(spec.path).name
 
     named = stylizers.load_stylizer("ghiasi-small", Here())  # type: ignore[arg-type]
-    assert (named.title, named.licence) == ("Arbitrary style by prediction, small networks", "Apache-2.0")
+    assert (named.title, named.license) == ("Arbitrary style by prediction, small networks", "Apache-2.0")
     assert named.takes_pictures
     stylizer = stylizers.load_stylizer("own/model.json", Here())  # type: ignore[arg-type]
     return stylizer, *({k: v if v.shape[-1] == 100 else v.permute(0, 3, 1, 2) for k, v in part.items()} for part in read)
@@ -103,7 +103,7 @@ def test_inception_as_in_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
         tensors[f"{start}/BatchNorm/moving_variance"] = unit.bn.running_var
     tensors |= {"Conv/weights": torch.randn(1, 1, 768, 7).double() * 0.05, "Conv/biases": torch.randn(7).double()}
     known = architecture("ghiasi-inception")
-    assert known.recognise(tensors)
+    assert known.recognize(tensors)
     network = known.build(known.configure(tensors)).double()
     network.load_state_dict(known.rename(tensors, known.configure(tensors)))
     assert isinstance(network, Inception)

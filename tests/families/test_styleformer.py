@@ -30,7 +30,7 @@ PUBLISHED_NUMBERS = 14_664_009 + 2_325_315
 
 def made(config: StyleFormerConfig, seed: int, gains: dict[str, float], side: int) -> StyleFormerStylizer:
     tensors = filled(config, seed, gains)
-    assert ARCHITECTURE.recognise(tensors)
+    assert ARCHITECTURE.recognize(tensors)
     assert ARCHITECTURE.configure(tensors) == config
     networks = StyleFormerNetworks(config)
     networks.load_state_dict(ARCHITECTURE.rename(tensors, config))

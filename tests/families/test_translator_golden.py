@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from style_atelier.models.canvas.whole import Whole
-from style_atelier.models.library.registry import Checkpoint, architecture, open_checkpoint, recognise
+from style_atelier.models.library.registry import Checkpoint, architecture, open_checkpoint, recognize
 from style_atelier.tests.families.translator_files import fill, small
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -48,7 +48,7 @@ def filled(name: str) -> tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]
 
 
 def built(tensors: dict[str, Tensor]) -> Any:
-    known = recognise(tensors)
+    known = recognize(tensors)
     assert known is not None
     config = known.configure(tensors)
     network = known.build(config)

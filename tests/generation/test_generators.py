@@ -173,7 +173,7 @@ def test_wide_and_narrow_layers_agree(form: Any) -> None:
 @pytest.mark.parametrize("kind", ["stylegan2", "stylegan3"])
 @torch.inference_mode()
 def test_half_precision_is_near(kind: str) -> None:
-    """Large styles and weights do not overflow, because both are normalised first."""
+    """Large styles and weights do not overflow, because both are normalized first."""
     config = CONFIGS[kind]
     if kind == "stylegan2":
         config = replace(config, synthesis=replace(config.synthesis, half_from=16, clamp=256.0))

@@ -125,11 +125,11 @@ def test_a_walk_passes_its_points(path: str, easing: str) -> None:
 
 def test_walks_are_what_they_say() -> None:
     w = points(2)
-    a, b, centre = w.values[0], w.values[1], w.average
+    a, b, center = w.values[0], w.values[1], w.average
     close(walk(w, 5, "straight", False, "even").values[1], 0.75 * a + 0.25 * b)
-    arc = walk(w, 3, "arc", False, "even").values[1] - centre
-    close(arc.norm(dim=-1), ((a - centre).norm(dim=-1) + (b - centre).norm(dim=-1)) / 2, 1e-4)
-    towards = [torch.cosine_similarity(arc, end - centre, dim=-1) for end in (a, b)]
+    arc = walk(w, 3, "arc", False, "even").values[1] - center
+    close(arc.norm(dim=-1), ((a - center).norm(dim=-1) + (b - center).norm(dim=-1)) / 2, 1e-4)
+    towards = [torch.cosine_similarity(arc, end - center, dim=-1) for end in (a, b)]
     close(towards[0], towards[1], 1e-4)
     close(walk(w, 5, "straight", False, "in").values[2], 0.75 * a + 0.25 * b)
     same = replace(w, values=w.values[:1].repeat(2, 1, 1))

@@ -44,11 +44,11 @@ def test_adam_is_that_of_torch() -> None:
     start = torch.randn(7, generator=torch.Generator().manual_seed(0))
     ours, moments = start.clone(), (torch.zeros(7), torch.zeros(7))
     theirs = torch.nn.Parameter(start.clone())
-    optimiser = torch.optim.Adam([theirs], betas=(0.9, 0.999), lr=0.1)
+    optimizer = torch.optim.Adam([theirs], betas=(0.9, 0.999), lr=0.1)
     for step in range(1, 30):
         gradient = torch.sin(ours * step)
         theirs.grad = gradient.clone()
-        optimiser.step()
+        optimizer.step()
         adam(ours, gradient, moments, 0.1, step)
         torch.testing.assert_close(ours, theirs.detach(), atol=1e-6, rtol=0)
 
@@ -64,7 +64,7 @@ def test_it_finds_a_picture_of_the_generator(space: Any, tmp_path: Any) -> None:
     """LPIPS-like distance at most a tenth of the start in 300 steps."""
     made = at(HERE, "ada_resnet32_clamp05.pkl", tmp_path)
     embed, target = embedding(), target_of(made, 5)
-    settings = ProjectionSettings(steps=300, space=space, optimise_noise=False)
+    settings = ProjectionSettings(steps=300, space=space, optimize_noise=False)
     found = project(made, target, embed, settings, begin(made, settings))
     with torch.no_grad():
         distance = (embed(in_range(made.paint(found.values(made.rows), Noise()))) - embed(target)).square().sum()

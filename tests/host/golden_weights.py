@@ -43,7 +43,7 @@ COPIED = {
 
 
 def _vivid_johnson() -> dict[str, Tensor]:
-    """Its colours are in 0..255: seeded numbers alone paint black."""
+    """Its colors are in 0..255: seeded numbers alone paint black."""
     tensors = johnson_files.published("johnson")
     return tensors | {
         "deconv3.conv2d.weight": 60 * tensors["deconv3.conv2d.weight"],

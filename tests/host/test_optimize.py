@@ -1,4 +1,4 @@
-"""Optimisation in the real host: previews arrive, stop returns the picture so far, the next run goes on, seconds end it."""
+"""Optimization in the real host: previews arrive, stop returns the picture so far, the next run goes on, seconds end it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prompt_of(comfy: Comfy, size: int = 128, **settings: Any) -> dict[str, Any]:
         "photo": {"class_type": "LoadImage", "inputs": {"image": "photo.png"}},
         "painting": {"class_type": "LoadImage", "inputs": {"image": "painting.png"}},
         "style": {"class_type": "StyleAtelierNeuralStyle", "inputs": {**style, **settings}},
-        "save": {"class_type": "SaveImage", "inputs": {"images": ["style", 0], "filename_prefix": "optimised"}},
+        "save": {"class_type": "SaveImage", "inputs": {"images": ["style", 0], "filename_prefix": "optimized"}},
         "report": {"class_type": "PreviewAny", "inputs": {"source": ["style", 1]}},
     }
 

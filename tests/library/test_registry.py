@@ -1,4 +1,4 @@
-"""Every architecture is recognised by its own files and by no other's; configurations come back from the shapes."""
+"""Every architecture is recognized by its own files and by no other's; configurations come back from the shapes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from style_atelier.models.families.microast.network import MicroASTConfig
 from style_atelier.models.families.pocket.network import Pocket, PocketConfig
 from style_atelier.models.families.styleformer.network import StyleFormerConfig
 from style_atelier.models.library import stylizers
-from style_atelier.models.library.registry import architecture, architectures, open_checkpoint, recognise
+from style_atelier.models.library.registry import architecture, architectures, open_checkpoint, recognize
 from style_atelier.models.weights.errors import WeightsError
 from style_atelier.tests.families import adaattn_files, generator_files, johnson_files, pastiche_files
 from style_atelier.tests.families.styleformer_files import styleformer_file
@@ -74,7 +74,7 @@ def example(known: Architecture) -> dict[str, Tensor]:
     if identity == "pocket":
         return Pocket(PocketConfig((4, 6, 8, 10), 5)).state_dict()
     if identity == "vgg19-normalised":
-        return with_conv0(layers(vgg.normalised_keys()), "0")
+        return with_conv0(layers(vgg.normalized_keys()), "0")
     if identity == "vgg19-16x":
         return with_conv0(layers(wct.pruned_keys()), "conv0")
     if known.kind == "decoder":
@@ -94,9 +94,9 @@ def example(known: Architecture) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("known", architectures(), ids=lambda a: a.id)
-def test_recognised_by_one_and_builds(known: Architecture) -> None:
+def test_recognized_by_one_and_builds(known: Architecture) -> None:
     tensors = example(known)
-    assert [a.id for a in architectures() if a.recognise(tensors)] == [known.id]
+    assert [a.id for a in architectures() if a.recognize(tensors)] == [known.id]
     config = known.configure(tensors)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))
@@ -130,7 +130,7 @@ def test_recognised_by_one_and_builds(known: Architecture) -> None:
 )
 def test_any_names_are_looked_at_without_an_error(name: str) -> None:
     for tensor in (torch.zeros(()), torch.zeros(2), torch.zeros(2, 2, 2, 2)):
-        assert recognise({name: tensor}) is None
+        assert recognize({name: tensor}) is None
 
 
 def test_ids_are_unique() -> None:
@@ -139,7 +139,7 @@ def test_ids_are_unique() -> None:
 
 @pytest.mark.parametrize("names", [["fc.weight"], ["0.weight"], ["features.0.weight"], []])
 def test_other_files_are_nobodys(names: list[str]) -> None:
-    assert recognise({name: torch.zeros(5, 5) for name in names}) is None
+    assert recognize({name: torch.zeros(5, 5) for name in names}) is None
 
 
 def test_unknown_file_says_so(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_vgg_equals_torchvision(depth: int) -> None:
     reference = torchvision.make_layers(torchvision.cfgs["D" if depth == 16 else "E"]).requires_grad_(False)
     tensors = {f"features.{name}": t for name, t in reference.state_dict().items()}
     known = architecture(f"vgg{depth}")
-    assert known.recognise(tensors)
+    assert known.recognize(tensors)
     config = known.configure(tensors)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))

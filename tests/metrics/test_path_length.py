@@ -46,7 +46,7 @@ class Linear(nn.Module):
 class Toy(Generator):
     """W of two rows to 4 x 4 pictures by one matrix, or by the square of W; in double precision, with additive noise."""
 
-    name, title, licence = "toy", "Toy", "none"
+    name, title, license = "toy", "Toy", "none"
     rows, resolution, bytes_per_picture = 2, 4, 0.0
 
     def __init__(self, style: int = 48, label: int = 0, square: bool = False) -> None:

@@ -42,9 +42,9 @@ class Bent(nn.Module):
 
 
 class Toy(Generator):
-    """Pictures of one colour, W in red and green, and the noise in blue."""
+    """Pictures of one color, W in red and green, and the noise in blue."""
 
-    name, title, licence = "toy", "Toy", "none"
+    name, title, license = "toy", "Toy", "none"
     latent = style = rows = 2
     resolution, bytes_per_picture = 4, 0.0
 
@@ -83,7 +83,7 @@ def objective(inputs: Tensor, yes: Tensor, weight: Tensor, bias: Tensor, penalty
 
 @pytest.mark.parametrize("penalty", [1.0, 0.1])
 def test_svm_of_two_points_is_the_closed_form(penalty: float) -> None:
-    """At +-a it minimises w^2 / 2 + 2 C (1 - w a)^2: w = 4 C a / (1 + 4 C a^2)."""
+    """At +-a it minimizes w^2 / 2 + 2 C (1 - w a)^2: w = 4 C a / (1 + 4 C a^2)."""
     a = 0.7
     weight, bias = linear_svm(torch.tensor([[a], [-a]], dtype=torch.float64), torch.tensor([True, False]), penalty)
     assert float(weight) == pytest.approx(4 * penalty * a / (1 + 4 * penalty * a**2), rel=1e-9)

@@ -106,7 +106,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
     "not a number": (lambda p: stylize(p, NAN), "content holds values that are not numbers"),
     "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
-    "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of grey, RGB or RGBA"),
+    "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "no batch": (lambda p: stylize(p, picture(8, 8, 3)), "content is not a batch"),
     "a latent": (lambda p: stylize(p, {"samples": picture(1, 4, 8, 8)}), "content is not a batch"),
     "no styles": (
@@ -271,7 +271,7 @@ CASES |= {
     "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
     "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
-    "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of grey, RGB or RGBA"),
+    "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
     "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
     "paint: too many": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),

@@ -37,7 +37,7 @@ from style_atelier.models.objectives.style import (
     color_objective,
 )
 from style_atelier.models.objectives.term import Place, Term
-from style_atelier.models.optimization.engine import OptimiseSettings, begin, evaluator_for
+from style_atelier.models.optimization.engine import OptimizeSettings, begin, evaluator_for
 from style_atelier.models.optimization.evaluator import Evaluation
 
 C, H, W, TAP = 6, 9, 11, "relu1_1"
@@ -118,14 +118,14 @@ def test_content(masked: bool, relative: bool) -> None:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize(("scale", "centred"), [("gatys", False), ("neural-style", False), ("relative", False), ("gatys", True)])
-def test_gram(masked: bool, scale: str, centred: bool) -> None:
+@pytest.mark.parametrize(("scale", "centered"), [("gatys", False), ("neural-style", False), ("relative", False), ("gatys", True)])
+def test_gram(masked: bool, scale: str, centered: bool) -> None:
     f, s, mask = features(1), features(2, 7, 8), mask_of() if masked else None
     w, ones = weights64(mask), torch.ones(56, dtype=torch.float64)
-    matrix = cov64 if centred else gram64
+    matrix = cov64 if centered else gram64
     target = matrix(s.double(), ones)
     factor = {"gatys": 1 / (4 * C**2), "neural-style": 1 / C**4, "relative": 1 / target.square().sum()}[scale]
-    term = aimed(GramTerm(TAP, mask, scale, centred), s)  # type: ignore[arg-type]
+    term = aimed(GramTerm(TAP, mask, scale, centered), s)  # type: ignore[arg-type]
     agree(term, f, lambda x: (matrix(x, w) - target).square().sum() * factor)
 
 
@@ -292,7 +292,7 @@ def test_laplacian() -> None:
 
 STATISTICS = [
     Gram(),
-    Gram("gatys", centred=True),
+    Gram("gatys", centered=True),
     MeanStd(),
     PolynomialMMD(1),
     PolynomialMMD(2, 0.5),
@@ -374,8 +374,8 @@ def picture(seed: int, height: int, width: int) -> Tensor:
     return (smooth + 0.1 * torch.rand(1, 3, height, width, generator=generator)).clamp(0, 1)
 
 
-def evaluate(parts: list[Objective], x: Tensor, tile: int, normalise: bool = False) -> Evaluation:
-    settings = OptimiseSettings(tile=tile, normalise=normalise, optimizer="adam")
+def evaluate(parts: list[Objective], x: Tensor, tile: int, normalize: bool = False) -> Evaluation:
+    settings = OptimizeSettings(tile=tile, normalize=normalize, optimizer="adam")
     height, width = x.shape[-2:]
     at = begin(x, height, width, settings, torch.device("cpu"))
     evaluator = evaluator_for(Objectives(tuple(parts)), 0, (height, width), 1.0, settings, at, lambda: None)
@@ -414,11 +414,11 @@ def close(a: Tensor, b: Tensor, tolerance: float) -> bool:
 NEAR_TIES = ("sliced Wasserstein", "histogram")
 
 
-@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("normalize", [False, True])
 @pytest.mark.parametrize("name", list(many(filter_bank())))
-def test_tiles_give_the_gradient_of_the_whole(encoder: Encoder, name: str, normalise: bool) -> None:
+def test_tiles_give_the_gradient_of_the_whole(encoder: Encoder, name: str, normalize: bool) -> None:
     x, objective = picture(3, 203, 171), many(encoder)[name]
-    whole, tiled = (evaluate([objective], x, tile, normalise) for tile in (0, 64))
+    whole, tiled = (evaluate([objective], x, tile, normalize) for tile in (0, 64))
     assert tiled.loss == pytest.approx(whole.loss, rel=1e-4)
     assert tiled.values == pytest.approx(whole.values, rel=1e-4)
     if name in NEAR_TIES:

@@ -18,7 +18,7 @@ from style_atelier.models.objectives.text import (
     resized,
     text_direction,
 )
-from style_atelier.models.optimization.engine import OptimiseSettings, begin, evaluator_for, optimise
+from style_atelier.models.optimization.engine import OptimizeSettings, begin, evaluator_for, optimize
 
 SIDE, WIDTH = 16, 12
 
@@ -125,7 +125,7 @@ def test_views_have_clips_size_whatever_the_pictures(size: tuple[int, int]) -> N
 
 
 def test_a_large_crop_is_averaged_and_not_picked_from() -> None:
-    """A fine chequerboard is grey from far away."""
+    """A fine chequerboard is gray from far away."""
     side = 16 * SIDE
     board = (torch.arange(side)[:, None] + torch.arange(side)).remainder(2).float().expand(1, 3, side, side)
     view = PatchDirectionTerm(Embed(), SIDE, torch.zeros(1, WIDTH), way(), 1, 1.0).views(board, 1, chance())
@@ -142,10 +142,10 @@ def test_a_perspective_draws_the_corners_in() -> None:
     torch.testing.assert_close(grid[-1, -1], torch.tensor([1.0, 1.0], dtype=torch.float64), atol=0.06, rtol=0)
 
 
-def test_optimising_lowers_it_from_the_content_on() -> None:
-    settings = OptimiseSettings(steps=40, smallest=0, optimizer="adam", rate=0.02, averaging=0.0)
+def test_optimizing_lowers_it_from_the_content_on() -> None:
+    settings = OptimizeSettings(steps=40, smallest=0, optimizer="adam", rate=0.02, averaging=0.0)
     at = begin(picture(0), 24, 40, settings, torch.device("cpu"))
-    optimise(Objectives((objective(),)), 0, 24, 40, settings, at)
+    optimize(Objectives((objective(),)), 0, 24, 40, settings, at)
     values = [record.loss for record in at.curve]
     assert values[-1] < 0.85 * values[0]
 
@@ -158,7 +158,7 @@ def test_shares_of_nothing_are_left_out() -> None:
         "no crops": {"crops": 0},
         "patches": {"direction_share": 0.0},
     }.items():
-        settings = OptimiseSettings()
+        settings = OptimizeSettings()
         at = begin(picture(0), 24, 40, settings, torch.device("cpu"))
         bound = evaluator_for(Objectives((objective(**changes),)), 0, (24, 40), 1.0, settings, at, lambda: None)
         counts[name] = len(bound.whole)

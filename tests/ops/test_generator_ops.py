@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from scipy.signal import firwin, upfirdn
 from torch import Tensor
 
-from style_atelier.models.canvas.winograd import winograd_taps
 from style_atelier.models.families.stylegan2.published import resampling_filter
 from style_atelier.models.ops.filtered_lrelu import FilteredLReLU, Resampling
 from style_atelier.models.ops.fir import smooth, upsample
 from style_atelier.models.ops.modulation import demodulation, modulated_conv2d, sum_of_squares
+from style_atelier.models.ops.winograd import winograd_taps
 
 FIR = resampling_filter((1.0, 3.0, 3.0, 1.0))
 

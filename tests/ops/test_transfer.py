@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from style_atelier.models.encoders.features import Features
 from style_atelier.models.ops.affine import AffineMap, mix
 from style_atelier.models.ops.color import keep_color, rgb_to_yiq, yiq_to_rgb
+from style_atelier.models.ops.features import Features
 from style_atelier.models.ops.masks import partition
 from style_atelier.models.ops.moments import Moments, measure
 from style_atelier.models.ops.transfer import METHODS, blend_features, moved, transfer_features, transfer_map

@@ -1,4 +1,4 @@
-"""The optimisation: sizes, seconds, stops and continuations, seeds; Adam and L-BFGS against what they should be."""
+"""The optimization: sizes, seconds, stops and continuations, seeds; Adam and L-BFGS against what they should be."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from style_atelier.models.objectives.smoothness import SmoothnessObjective
 from style_atelier.models.objectives.style import Gram, Sorted, StyleObjective
 from style_atelier.models.optimization import engine
 from style_atelier.models.optimization.chart import curve_picture, under
-from style_atelier.models.optimization.engine import Optimisation, OptimiseSettings, begin, optimise
+from style_atelier.models.optimization.engine import Optimization, OptimizeSettings, begin, optimize
 from style_atelier.models.optimization.memory import bytes_of_gradient, plan
 from style_atelier.models.optimization.presets import PRESETS
 from style_atelier.models.optimization.steppers import LBFGS, Adam, NaturalScale
@@ -45,30 +45,30 @@ def objectives(encoder: Encoder, statistic: Any = Gram()) -> Objectives:
     )
 
 
-def run(goal: Objectives, settings: OptimiseSettings, at: Optimisation | None = None, progress: Any = None) -> Optimisation:
+def run(goal: Objectives, settings: OptimizeSettings, at: Optimization | None = None, progress: Any = None) -> Optimization:
     state = at or begin(picture(1), HEIGHT, WIDTH, settings, torch.device("cpu"))
-    return optimise(goal, 0, HEIGHT, WIDTH, settings, state, progress or (lambda *_: None))
+    return optimize(goal, 0, HEIGHT, WIDTH, settings, state, progress or (lambda *_: None))
 
 
-SMALL = OptimiseSettings(steps=4, coarse_steps=3, smallest=40)
-BOTH = [SMALL, OptimiseSettings(steps=4, coarse_steps=3, smallest=40, optimizer="adam")]
+SMALL = OptimizeSettings(steps=4, coarse_steps=3, smallest=40)
+BOTH = [SMALL, OptimizeSettings(steps=4, coarse_steps=3, smallest=40, optimizer="adam")]
 
 
 def test_sizes_are_a_root_of_two_apart_and_end_at_the_pictures_own() -> None:
-    assert OptimiseSettings(steps=9, coarse_steps=5, smallest=128).scales(300, 400) == [
+    assert OptimizeSettings(steps=9, coarse_steps=5, smallest=128).scales(300, 400) == [
         (106, 141, 5),
         (150, 200, 5),
         (212, 283, 5),
         (300, 400, 9),
     ]
-    assert [w for _, w, _ in OptimiseSettings(smallest=128).scales(192, 256)] == [128, 181, 256], "128 itself is one of them"
-    assert OptimiseSettings(steps=9, smallest=0).scales(300, 400) == [(300, 400, 9)]
-    assert OptimiseSettings(steps=9, smallest=500).scales(300, 400) == [(300, 400, 9)]
+    assert [w for _, w, _ in OptimizeSettings(smallest=128).scales(192, 256)] == [128, 181, 256], "128 itself is one of them"
+    assert OptimizeSettings(steps=9, smallest=0).scales(300, 400) == [(300, 400, 9)]
+    assert OptimizeSettings(steps=9, smallest=500).scales(300, 400) == [(300, 400, 9)]
 
 
 @pytest.mark.parametrize("settings", BOTH, ids=lambda s: s.optimizer)
 @pytest.mark.parametrize("statistic", [Gram(), Sorted(samples=200)], ids=lambda s: s.title)
-def test_a_seed_gives_the_same_picture_and_the_loss_falls(encoder: Encoder, settings: OptimiseSettings, statistic: Any) -> None:
+def test_a_seed_gives_the_same_picture_and_the_loss_falls(encoder: Encoder, settings: OptimizeSettings, statistic: Any) -> None:
     a, b = (run(objectives(encoder, statistic), settings) for _ in range(2))
     assert torch.equal(a.result(HEIGHT, WIDTH), b.result(HEIGHT, WIDTH))
     final = [r.loss for r in a.curve if r.scale == a.curve[-1].scale]
@@ -82,8 +82,8 @@ class Stop(BaseException):
 
 @pytest.mark.parametrize("settings", BOTH, ids=lambda s: s.optimizer)
 @pytest.mark.parametrize("tile", [0, 32])
-def test_stopped_anywhere_it_goes_on_to_the_same_picture(encoder: Encoder, settings: OptimiseSettings, tile: int) -> None:
-    settings = OptimiseSettings(**{**vars(settings), "tile": tile})
+def test_stopped_anywhere_it_goes_on_to_the_same_picture(encoder: Encoder, settings: OptimizeSettings, tile: int) -> None:
+    settings = OptimizeSettings(**{**vars(settings), "tile": tile})
     goal = objectives(encoder, Sorted(samples=200))
     calls = 0
 
@@ -117,14 +117,14 @@ def test_seconds_are_shared_between_sizes_and_every_size_has_a_step(encoder: Enc
         return now[0]
 
     monkeypatch.setattr(engine.time, "monotonic", tick)
-    settings = OptimiseSettings(steps=500, coarse_steps=500, smallest=30, seconds=30)
+    settings = OptimizeSettings(steps=500, coarse_steps=500, smallest=30, seconds=30)
     made = run(objectives(encoder), settings)
     counts = [sum(r.scale == i for r in made.curve) for i in range(3)]
     assert min(counts) >= 1
     assert counts[2] > counts[0]
     assert made.finished
     assert made.curve[-1].seconds <= 31
-    nothing = run(objectives(encoder), OptimiseSettings(steps=500, coarse_steps=500, smallest=30, seconds=0.001))
+    nothing = run(objectives(encoder), OptimizeSettings(steps=500, coarse_steps=500, smallest=30, seconds=0.001))
     assert len(nothing.curve) == 3
 
 
@@ -139,20 +139,20 @@ def test_previews_arrive(encoder: Encoder) -> None:
     assert all(float(p.min()) >= 0 and float(p.max()) <= 1 for p in seen)
 
 
-def test_normalised_gradients_are_for_adam() -> None:
+def test_normalized_gradients_are_for_adam() -> None:
     with pytest.raises(ValueError, match="needs the optimizer adam"):
-        OptimiseSettings(normalise=True).checked()
+        OptimizeSettings(normalize=True).checked()
 
 
 def test_adam_is_pytorchs() -> None:
     x = torch.full((1, 3, 4, 5), 0.5)
     theirs = x.clone().requires_grad_()
-    optimiser, ours, mine = torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.99)), Adam(0.01), x
+    optimizer, ours, mine = torch.optim.Adam([theirs], lr=0.01, betas=(0.9, 0.99)), Adam(0.01), x
     wanted = torch.rand(1, 3, 4, 5, generator=torch.Generator().manual_seed(0)) * 0.4 + 0.3
     for _ in range(20):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         (theirs - wanted).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
         mine = ours.step(mine, 0.0, 2 * (mine - wanted))
     assert torch.allclose(mine, theirs.detach(), atol=1e-6)
     assert float(ours.resized(8, 10).second.min()) >= 0  # type: ignore[union-attr]

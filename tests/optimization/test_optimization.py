@@ -1,4 +1,4 @@
-"""The optimisation under stops at any time, and what is kept from step to step: the best, the mean, the moments, the budget."""
+"""The optimization under stops at any time, and what is kept from step to step: the best, the mean, the moments, the budget."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from style_atelier.models.objectives.smoothness import SmoothnessObjective
 from style_atelier.models.objectives.style import Sorted, StyleObjective
 from style_atelier.models.ops.resize import enlarged
 from style_atelier.models.optimization import engine
-from style_atelier.models.optimization.engine import RECENT, Optimisation, OptimiseSettings, begin, grow, optimise
+from style_atelier.models.optimization.engine import RECENT, Optimization, OptimizeSettings, begin, grow, optimize
 from style_atelier.models.optimization.steppers import LBFGS, Adam
 
 HEIGHT, WIDTH = 40, 56
-LBFGS_SMALL = OptimiseSettings(steps=4, coarse_steps=3, smallest=38)
-ADAM_SMALL = OptimiseSettings(steps=4, coarse_steps=3, smallest=38, optimizer="adam", rate=0.01)
+LBFGS_SMALL = OptimizeSettings(steps=4, coarse_steps=3, smallest=38)
+ADAM_SMALL = OptimizeSettings(steps=4, coarse_steps=3, smallest=38, optimizer="adam", rate=0.01)
 BOTH = pytest.mark.parametrize("settings", [LBFGS_SMALL, ADAM_SMALL], ids=lambda s: s.optimizer)
 
 
@@ -51,12 +51,12 @@ def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
     return torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def fresh(settings: OptimiseSettings) -> Optimisation:
+def fresh(settings: OptimizeSettings) -> Optimization:
     return begin(picture(1), HEIGHT, WIDTH, settings, torch.device("cpu"))
 
 
-def go(goal: Objectives, settings: OptimiseSettings, at: Optimisation, progress: Any = lambda *_: None) -> Optimisation:
-    return optimise(goal, 0, HEIGHT, WIDTH, settings, at, progress)
+def go(goal: Objectives, settings: OptimizeSettings, at: Optimization, progress: Any = lambda *_: None) -> Optimization:
+    return optimize(goal, 0, HEIGHT, WIDTH, settings, at, progress)
 
 
 def following(stepper: LBFGS, x: Tensor, loss: Callable[[Tensor], Tensor], steps: int) -> list[float]:
@@ -71,7 +71,7 @@ def following(stepper: LBFGS, x: Tensor, loss: Callable[[Tensor], Tensor], steps
 
 
 @BOTH
-def test_stopped_again_and_again_it_comes_to_the_same_picture(goal: Objectives, settings: OptimiseSettings) -> None:
+def test_stopped_again_and_again_it_comes_to_the_same_picture(goal: Objectives, settings: OptimizeSettings) -> None:
     whole = go(goal, settings, fresh(settings))
     at, luck, stops = fresh(settings), random.Random(0), 0
 
@@ -93,7 +93,7 @@ def test_stopped_again_and_again_it_comes_to_the_same_picture(goal: Objectives, 
 @BOTH
 @pytest.mark.parametrize("scale", [0, 1])
 def test_stopped_while_targets_are_made(
-    goal: Objectives, settings: OptimiseSettings, scale: int, monkeypatch: pytest.MonkeyPatch
+    goal: Objectives, settings: OptimizeSettings, scale: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, at, gather = go(goal, settings, fresh(settings)), fresh(settings), engine.gather
 
@@ -127,20 +127,20 @@ def test_the_result_of_adam_is_the_mean_of_its_pictures(goal: Objectives, monkey
         return pictures[-1].clone()
 
     monkeypatch.setattr(Adam, "step", noting)
-    settings = OptimiseSettings(steps=6, smallest=0, optimizer="adam", averaging=0.5)
+    settings = OptimizeSettings(steps=6, smallest=0, optimizer="adam", averaging=0.5)
     at = go(goal, settings, fresh(settings))
     mean = pictures[0]
     for number, made in enumerate(pictures[1:], 1):
         mean = torch.lerp(mean, made, max(0.5, RECENT / (number + RECENT)))
     torch.testing.assert_close(at.result(HEIGHT, WIDTH), mean, atol=1e-6, rtol=0)
-    last = OptimiseSettings(steps=6, smallest=0, optimizer="adam", averaging=0)
+    last = OptimizeSettings(steps=6, smallest=0, optimizer="adam", averaging=0)
     assert go(goal, last, fresh(last)).mean is None
 
 
 def test_growing_keeps_adams_moments_and_forgets_lbfgss_curvature() -> None:
     adam = Adam(0.01)
     adam.step(picture(1), 1.0, torch.randn(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(3)))
-    at = Optimisation(picture(1), adam, torch.Generator(), best=picture(1), best_loss=1.0, mean=picture(2))
+    at = Optimization(picture(1), adam, torch.Generator(), best=picture(1), best_loss=1.0, mean=picture(2))
     grow(at, 57, 79)
     assert at.picture.shape == (1, 3, 57, 79)
     assert (at.best, at.mean, at.best_loss) == (None, None, float("inf"))
@@ -185,15 +185,15 @@ def test_a_continued_run_shares_its_seconds_by_what_is_left(goal: Objectives, mo
 
     monkeypatch.setattr(engine.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(LBFGS, "step", slow)
-    at = fresh(OptimiseSettings(steps=100, coarse_steps=40, smallest=38))
+    at = fresh(OptimizeSettings(steps=100, coarse_steps=40, smallest=38))
 
     def stop_late(done: int, total: int, preview: Tensor | None = None) -> None:
         if at.step == 38:
             raise Stop
 
-    settings = OptimiseSettings(steps=100, coarse_steps=40, smallest=38, seconds=10)
+    settings = OptimizeSettings(steps=100, coarse_steps=40, smallest=38, seconds=10)
     with pytest.raises(Stop):
-        go(goal, OptimiseSettings(steps=100, coarse_steps=40, smallest=38), at, stop_late)
+        go(goal, OptimizeSettings(steps=100, coarse_steps=40, smallest=38), at, stop_late)
     go(goal, settings, at)
     counts = [sum(r.scale == i for r in at.curve) for i in range(2)]
     assert counts[0] == 39  # one of ten seconds: a tenth of the work that is left

@@ -31,7 +31,7 @@ PHOTO, PAINTING = picture(1, 48, 64, 3), picture(1, 56, 40, 3)
 
 @pytest.fixture
 def engine(pack: Pack) -> Any:
-    """The pack's own memory of optimisations, empty."""
+    """The pack's own memory of optimizations, empty."""
     module = importlib.import_module("style_atelier.nodes.optimization.run")
     forget(module)
     return module
@@ -82,7 +82,7 @@ def both(pack: Pack, weights: str = "", **inputs: Any) -> Any:
     return pack.run("CombineObjectives", objectives=parts, weights=weights)
 
 
-def optimised(pack: Pack, objective: Any, **inputs: Any) -> tuple[Tensor, str, Tensor]:
+def optimized(pack: Pack, objective: Any, **inputs: Any) -> tuple[Tensor, str, Tensor]:
     few = {"steps": 5, "coarse_steps": 3, "smallest_size": 32, "optimizer": LBFGS}
     return pack.outputs("Optimize", objective=objective, **{**few, **inputs})  # type: ignore[return-value]
 
@@ -127,7 +127,7 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack, engine: Any)
     made = painted(pack, painting, content=photo)[0]
     torch.testing.assert_close(made[..., 3:], photo[..., 3:])
     torch.testing.assert_close(made[..., :3], painted(pack, painting[..., :3], content=photo[..., :3])[0])
-    made = optimised(pack, both(pack), start_image=photo)[0]
+    made = optimized(pack, both(pack), start_image=photo)[0]
     torch.testing.assert_close(made[..., 3:], photo[..., 3:])
 
 
@@ -166,7 +166,7 @@ def test_style_weights_and_strength(pack: Pack, engine: Any) -> None:
 
 
 @pytest.mark.parametrize("keep", ["luminance", "coral before", "coral after", "histogram before", "histogram after"])
-def test_the_photos_colours_are_kept(pack: Pack, engine: Any, keep: str) -> None:
+def test_the_photos_colors_are_kept(pack: Pack, engine: Any, keep: str) -> None:
     photo = torch.rand(1, 48, 64, 3, generator=torch.Generator().manual_seed(3)) * torch.tensor([0.9, 0.5, 0.3])
     made = painted(pack, content=photo, keep_color=keep, strength=2.0)[0]
     assert_picture(made, 1, 48, 64, 3)
@@ -174,7 +174,7 @@ def test_the_photos_colours_are_kept(pack: Pack, engine: Any, keep: str) -> None
     assert not torch.equal(made, free)
 
     def away(x: Tensor) -> float:
-        """How far the average colour is from the photo's."""
+        """How far the average color is from the photo's."""
         return float((x - photo).mean(dim=(0, 1, 2)).norm())
 
     assert away(made) < away(free)
@@ -193,7 +193,7 @@ def test_an_encoder_may_be_given(pack: Pack, engine: Any) -> None:
         assert_picture(made, *PHOTO.shape)
         assert f"seen through {title}" in report
         objectives = {"objective0": content(pack, encoder=encoder), "objective1": style(pack)}
-        assert_picture(optimised(pack, pack.run("CombineObjectives", objectives=objectives))[0], *PHOTO.shape)
+        assert_picture(optimized(pack, pack.run("CombineObjectives", objectives=objectives))[0], *PHOTO.shape)
 
 
 # Objectives
@@ -230,7 +230,7 @@ HERE = (picture(1, 44, 56) > 0.4).float()  # of the picture's own size: nothing 
 @pytest.mark.parametrize("optimizer", [LBFGS, ADAM], ids=["L-BFGS", "Adam"])
 @pytest.mark.parametrize("statistic", STATISTICS, ids=lambda s: " ".join(map(str, list(s.values())[:2])))
 def test_every_statistic_paints(pack: Pack, engine: Any, statistic: dict[str, Any], optimizer: dict[str, Any]) -> None:
-    made, report, _ = optimised(pack, style(pack, statistic=statistic), **MOVED, optimizer=optimizer, smallest_size=0)
+    made, report, _ = optimized(pack, style(pack, statistic=statistic), **MOVED, optimizer=optimizer, smallest_size=0)
     assert_picture(made, 1, 44, 56, 3)
     assert not torch.equal(made, MOVED["start_image"])
     assert_falls(report)
@@ -238,7 +238,7 @@ def test_every_statistic_paints(pack: Pack, engine: Any, statistic: dict[str, An
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_other_objective_is_followed(pack: Pack, engine: Any, name: str) -> None:
-    made, report, _ = optimised(pack, OTHERS[name](pack), **MOVED, smallest_size=40)
+    made, report, _ = optimized(pack, OTHERS[name](pack), **MOVED, smallest_size=40)
     assert_picture(made, 1, 44, 56, 3)
     assert not torch.equal(made, MOVED["start_image"])
     assert_falls(report)
@@ -247,7 +247,7 @@ def test_every_other_objective_is_followed(pack: Pack, engine: Any, name: str) -
 @pytest.mark.parametrize("name", [*OTHERS, *map(str, range(len(STATISTICS)))])
 def test_every_objective_holds_in_a_mask(pack: Pack, engine: Any, name: str) -> None:
     made = style(pack, statistic=STATISTICS[int(name)], mask=HERE) if name.isdigit() else OTHERS[name](pack, mask=HERE)
-    found, report, _ = optimised(pack, made, **MOVED, smallest_size=0, steps=3)
+    found, report, _ = optimized(pack, made, **MOVED, smallest_size=0, steps=3)
     assert_picture(found, 1, 44, 56, 3)
     assert_falls(report)
 
@@ -261,7 +261,7 @@ def assert_falls(report: str) -> None:
 def test_layers_weights_masks_and_sizes_count(pack: Pack, engine: Any) -> None:
     left = torch.zeros(1, 8, 8)
     left[..., :4] = 1
-    plain = optimised(pack, both(pack))[0]
+    plain = optimized(pack, both(pack))[0]
     changes: tuple[dict[str, Any], ...] = (
         {"layers": "relu1_1, relu2_1"},
         {"layers": "relu1_1, relu2_1, relu3_1, relu4_1", "layer_weights": "8, 4, 2, 1"},
@@ -273,7 +273,7 @@ def test_layers_weights_masks_and_sizes_count(pack: Pack, engine: Any) -> None:
     )
     for inputs in changes:
         forget(engine)
-        made = optimised(pack, both(pack, **inputs))[0]
+        made = optimized(pack, both(pack, **inputs))[0]
         assert_picture(made, *PHOTO.shape)
         assert float((made - plain).abs().max()) > 1e-3, inputs
 
@@ -281,7 +281,7 @@ def test_layers_weights_masks_and_sizes_count(pack: Pack, engine: Any) -> None:
 def test_smoothness_calms_where_it_holds(pack: Pack, engine: Any) -> None:
     left = torch.zeros(1, 8, 8)
     left[..., :4] = 1
-    made = optimised(pack, pack.run("SmoothnessObjective", mask=left), start_image=PHOTO, smallest_size=0, steps=10)[0]
+    made = optimized(pack, pack.run("SmoothnessObjective", mask=left), start_image=PHOTO, smallest_size=0, steps=10)[0]
     rough = (made[:, 1:] - made[:, :-1]).abs()
     assert float(rough[:, :, :24].mean()) < 0.5 * float(rough[:, :, 40:].mean())
 
@@ -298,12 +298,12 @@ def test_combining_multiplies_weights(pack: Pack, engine: Any) -> None:
 
 def test_where_it_begins_and_how_large_it_is(pack: Pack, engine: Any) -> None:
     objective = both(pack)
-    assert_picture(optimised(pack, objective)[0], *PHOTO.shape)
-    assert_picture(optimised(pack, objective, start="noise")[0], *PHOTO.shape)
-    assert_picture(optimised(pack, objective, start_image=picture(1, 36, 40, 3))[0], 1, 36, 40, 3)
-    assert_picture(optimised(pack, objective, width=40, height=56)[0], 1, 56, 40, 3)
-    assert_picture(optimised(pack, style(pack), start="noise", width=40, height=56)[0], 1, 56, 40, 3)
-    made, report, curve = optimised(pack, objective, start_image=picture(3, 48, 64, 3), smallest_size=0)
+    assert_picture(optimized(pack, objective)[0], *PHOTO.shape)
+    assert_picture(optimized(pack, objective, start="noise")[0], *PHOTO.shape)
+    assert_picture(optimized(pack, objective, start_image=picture(1, 36, 40, 3))[0], 1, 36, 40, 3)
+    assert_picture(optimized(pack, objective, width=40, height=56)[0], 1, 56, 40, 3)
+    assert_picture(optimized(pack, style(pack), start="noise", width=40, height=56)[0], 1, 56, 40, 3)
+    made, report, curve = optimized(pack, objective, start_image=picture(3, 48, 64, 3), smallest_size=0)
     assert_picture(made, 3, *PHOTO.shape[1:])
     assert_picture(curve, 3, *CURVE)
     assert report.count("5 steps with L-BFGS") == 3
@@ -314,7 +314,7 @@ def test_the_same_seed_gives_the_same_picture(pack: Pack, engine: Any, optimizer
     made = []
     for seed in (3, 3, 4):
         forget(engine)
-        made.append(optimised(pack, both(pack), start="noise", optimizer=optimizer, seed=seed)[0])
+        made.append(optimized(pack, both(pack), start="noise", optimizer=optimizer, seed=seed)[0])
     assert torch.equal(made[0], made[1])
     assert not torch.equal(made[0], made[2])
 
@@ -324,30 +324,30 @@ def test_the_same_again_is_returned_at_once(pack: Pack, engine: Any, monkeypatch
         raise AssertionError("worked again")
 
     photos = picture(2, 40, 48, 3)
-    first = optimised(pack, both(pack), start_image=photos)
+    first = optimized(pack, both(pack), start_image=photos)
     painting = painted(pack, content=photos)
-    monkeypatch.setattr(engine, "optimise", refuse)
-    for before, again in ((first, optimised(pack, both(pack), start_image=photos)), (painting, painted(pack, content=photos))):
+    monkeypatch.setattr(engine, "optimize", refuse)
+    for before, again in ((first, optimized(pack, both(pack), start_image=photos)), (painting, painted(pack, content=photos))):
         assert torch.equal(before[0], again[0])
         assert before[1] == again[1]
 
 
 def test_another_weight_goes_on_from_the_last_picture(pack: Pack, engine: Any) -> None:
-    first = optimised(pack, both(pack))[0]
-    made, report, _ = optimised(pack, both(pack, weight=20.0))
+    first = optimized(pack, both(pack))[0]
+    made, report, _ = optimized(pack, both(pack, weight=20.0))
     assert "went on from the last picture, as only weights changed" in report
     assert "\n5 steps with L-BFGS" in report  # at the final size alone
-    by_combining = optimised(pack, both(pack, weights="1, 3"))[1]
+    by_combining = optimized(pack, both(pack, weights="1, 3"))[1]
     assert "went on from the last picture" in by_combining
     for inputs in ({"steps": 6}, {"start": "noise"}, {"objective": both(pack, layers="relu1_1")}, {"start_image": first}):
-        assert "went on" not in optimised(pack, **{"objective": both(pack, weight=20.0), **inputs})[1]
+        assert "went on" not in optimized(pack, **{"objective": both(pack, weight=20.0), **inputs})[1]
 
-    optimised(pack, both(pack), continue_from_last=False)
-    anew, report, _ = optimised(pack, both(pack, weight=20.0), continue_from_last=False)
+    optimized(pack, both(pack), continue_from_last=False)
+    anew, report, _ = optimized(pack, both(pack, weight=20.0), continue_from_last=False)
     assert "went on" not in report
     assert not torch.equal(anew, made)
     forget(engine)
-    assert torch.equal(anew, optimised(pack, both(pack, weight=20.0), continue_from_last=False)[0])
+    assert torch.equal(anew, optimized(pack, both(pack, weight=20.0), continue_from_last=False)[0])
 
 
 def test_neural_style_does_not_depend_on_the_last_run(pack: Pack, engine: Any) -> None:
@@ -366,17 +366,17 @@ def test_neural_style_does_not_depend_on_the_last_run(pack: Pack, engine: Any) -
 def test_a_stopped_one_goes_on(pack: Pack, engine: Any, stop_at: Stop, step: int, looks: int, optimizer: dict[str, Any]) -> None:
     drawn = {"statistic": "sliced Wasserstein", "scale": "relative", "directions": 8, "samples": 200}
     objective = both(pack, statistic=drawn)
-    whole = optimised(pack, objective, optimizer=optimizer)[0]
+    whole = optimized(pack, objective, optimizer=optimizer)[0]
     forget(engine)
     asked = pack.nodes["StyleAtelierOptimize"].fingerprint_inputs()
     stop_at(step, looks)
-    so_far, report, curve = optimised(pack, objective, optimizer=optimizer)
+    so_far, report, curve = optimized(pack, objective, optimizer=optimizer)
     assert "stopped: queue it again to go on" in report
     assert_picture(so_far, *PHOTO.shape)
     assert_picture(curve, 1, *CURVE)
     assert not torch.equal(so_far, whole)
     assert pack.nodes["StyleAtelierOptimize"].fingerprint_inputs() != asked, "the host would not run it again"
-    made, report, _ = optimised(pack, objective, optimizer=optimizer)
+    made, report, _ = optimized(pack, objective, optimizer=optimizer)
     assert "went on where it was stopped" in report
     assert torch.equal(made, whole)
 
@@ -386,24 +386,24 @@ def test_a_stopped_one_is_the_best_so_far(pack: Pack, engine: Any, stop_at: Stop
     for step in (4, 8, 100):
         forget(engine)
         stop_at(step)
-        found.append(optimised(pack, style(pack), start_image=PHOTO, smallest_size=0, steps=12)[0])
+        found.append(optimized(pack, style(pack), start_image=PHOTO, smallest_size=0, steps=12)[0])
     forget(engine)
     losses = []
     for one in found:
-        report = optimised(pack, style(pack), start_image=one, smallest_size=0, steps=1)[1]
+        report = optimized(pack, style(pack), start_image=one, smallest_size=0, steps=1)[1]
         losses.append(float(report.split("loss ")[1].split(" ->")[0]))
     assert losses[0] > losses[1] > losses[2] > losses[3]
 
 
 def test_one_that_went_on_and_was_stopped_goes_on(pack: Pack, engine: Any, stop_at: Stop) -> None:
-    optimised(pack, both(pack))
-    whole = optimised(pack, both(pack, weight=20.0))[0]
+    optimized(pack, both(pack))
+    whole = optimized(pack, both(pack, weight=20.0))[0]
     forget(engine)
-    optimised(pack, both(pack))
+    optimized(pack, both(pack))
     stop_at(2)
-    report = optimised(pack, both(pack, weight=20.0))[1]
+    report = optimized(pack, both(pack, weight=20.0))[1]
     assert "stopped" in report
-    made, report, _ = optimised(pack, both(pack, weight=20.0))
+    made, report, _ = optimized(pack, both(pack, weight=20.0))
     assert "went on from the last picture" in report
     assert "went on where it was stopped" in report
     assert torch.equal(made, whole)
@@ -429,7 +429,7 @@ def test_a_stopped_batch_keeps_what_is_done(pack: Pack, engine: Any, stop_at: St
 
 def test_seconds_end_it(pack: Pack, engine: Any) -> None:
     began = time.monotonic()
-    made, report, _ = optimised(pack, both(pack), steps=100000, coarse_steps=100000, smallest_size=30, seconds=0.6)
+    made, report, _ = optimized(pack, both(pack), steps=100000, coarse_steps=100000, smallest_size=30, seconds=0.6)
     assert_picture(made, *PHOTO.shape)
     assert time.monotonic() - began < 5
     counts = [int(n) for n in next(line for line in report.splitlines() if "steps with" in line).split(" steps")[0].split(" + ")]
@@ -440,8 +440,8 @@ def test_seconds_end_it(pack: Pack, engine: Any) -> None:
 
 def test_a_small_budget_gives_tiles_and_the_same_picture(pack: Pack, engine: Any) -> None:
     inputs = {"start_image": picture(1, 96, 192, 3), "optimizer": {**LBFGS, "history": 3}, "steps": 3, "smallest_size": 0}
-    whole, report, _ = optimised(pack, both(pack), **inputs)
+    whole, report, _ = optimized(pack, both(pack), **inputs)
     assert "the whole picture at once" in report
-    made, report, _ = optimised(pack, both(pack), **inputs, memory_budget=0.01)
+    made, report, _ = optimized(pack, both(pack), **inputs, memory_budget=0.01)
     assert "tiles of 128 px" in report
     torch.testing.assert_close(made, whole, atol=1e-3, rtol=0)

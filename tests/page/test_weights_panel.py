@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from style_atelier.models.weights.catalogue import Catalogue, Entry, FileSpec, Licence
+from style_atelier.models.weights.catalogue import Catalogue, Entry, FileSpec, License
 from style_atelier.models.weights.errors import DownloadError
 from style_atelier.tests.pack import Pack
 
 LOCAL = {"Host": "127.0.0.1:8188"}
 FILES = (FileSpec("net/encoder.pth", "encoder", ("https://example.org/e",), 30), FileSpec("net/decoder.pth", "decoder", (), 12))
-ENTRY = Entry("net", "A net", "stylizer", "adain", "https://example.org", Licence("MIT", True, ""), "", FILES, True, "")
+ENTRY = Entry("net", "A net", "stylizer", "adain", "https://example.org", License("MIT", True, ""), "", FILES, True, "")
 CATALOGUE = Catalogue(1, ("example.org",), (ENTRY,))
 STEP = 10
 Progress = Callable[[int, "int | None"], None]
@@ -89,7 +89,7 @@ def test_cancel_keeps_what_has_come(jobs: Any, tmp_path: Path, monkeypatch: pyte
     choice, told = jobs.choices(CATALOGUE)["net"], Messages()
     downloads = jobs.Downloads(lambda job: (told(job), job["done"] >= STEP and downloads.cancel("net")))
     downloads.start(choice, [tmp_path], ())
-    assert told.wait()["state"] == "cancelled"
+    assert told.wait()["state"] == "canceled"
     found = jobs.choice_status(choice, [tmp_path], None)
     assert found["state"] == "partial"
     assert 0 < found["files"][0]["part_bytes"] < 30

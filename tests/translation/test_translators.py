@@ -26,7 +26,7 @@ def make(identity: str) -> Translator:
     network = known.build(CONFIGS[identity])
     network.load_state_dict(known.rename(tensors, CONFIGS[identity]))
     assert known.translator is not None
-    return known.translator(network.train(False).requires_grad_(False), identity, known.title, known.licence)
+    return known.translator(network.train(False).requires_grad_(False), identity, known.title, known.license)
 
 
 def picture(*shape: int, seed: int = 1) -> Tensor:

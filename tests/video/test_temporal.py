@@ -304,7 +304,7 @@ def test_frame_after_frame_is_as_all_at_once(make: Callable[[], Stylizer]) -> No
 
 def test_a_stylizer_without_statistics_says_so() -> None:
     class Plain(Stylizer):
-        name = title = licence = style_kind = "plain"
+        name = title = license = style_kind = "plain"
 
         def stylize(self, content, styles, options=StylizeOptions(), progress=None):
             self.check(styles, options)

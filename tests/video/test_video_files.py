@@ -1,4 +1,4 @@
-"""Clips in files: frames, times, sound and colours come through; needs PyAV, which ComfyUI brings."""
+"""Clips in files: frames, times, sound and colors come through; needs PyAV, which ComfyUI brings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def video(pack: Pack) -> Any:
 
 
 def bars(height: int = 64, width: int = 96) -> Tensor:
-    """Bars of pure colours [1, H, W, 3]."""
+    """Bars of pure colors [1, H, W, 3]."""
     return COLORS.repeat_interleave(width // len(COLORS), dim=0).expand(height, -1, -1)[None]
 
 
@@ -98,7 +98,7 @@ def read(path: Path) -> tuple[list[float], Tensor, float, str]:
     return [frame.time for frame in frames], images, sound, codec
 
 
-def test_colours_times_and_sound_of_pictures(video: Any, tmp_path: Path) -> None:
+def test_colors_times_and_sound_of_pictures(video: Any, tmp_path: Path) -> None:
     clip = video.Pictures(bars().repeat(10, 1, 1, 1), Fraction(20), tone(0.5))
     times, images, sound, codec = read(written(video, clip, tmp_path / "out.mp4"))
     assert times == pytest.approx([t / 20 for t in range(10)], abs=1e-3)

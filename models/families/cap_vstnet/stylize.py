@@ -32,8 +32,8 @@ class CAPVSTNet(Stylizer):
     exact_tiles = False
     has_statistics = True
 
-    def __init__(self, network: RevResNet, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: RevResNet, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         self.style_kind = f"cap-vstnet:{name}"
         self.bytes_per_pixel = 20.0 * network.config.blocks[0].width  # measured

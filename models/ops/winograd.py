@@ -1,6 +1,6 @@
 """3x3 convolutions of wide maps with half the products.
 
-Winograd's F(4, 3) (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308) makes four neighbouring results of a 3-tap filter with
+Winograd's F(4, 3) (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308) makes four neighboring results of a 3-tap filter with
 six products instead of twelve. Here it is used along rows only: the three rows of the kernel stay a plain 3x1 convolution, which
 the processor's library does at full speed, and rounding errors are about twice the plain ones (in both directions they are six
 times).
