@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .batches import rows_of
 from .coral import coral
 from .moments import measure
 from .padding import same_size
-from .batches import rows_of
 
 # Rec. 601 luma, as in Gatys et al. 2016 (arXiv:1606.05897): Y, and two color-difference axes orthogonal to gray
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))

@@ -48,6 +48,7 @@ class LoadControlNeXt(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "normalisation",
+                    display_name="normalization",
                     options=["code", "paper"],
                     default="code",
                     advanced=True,

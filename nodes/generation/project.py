@@ -65,6 +65,7 @@ class Project(io.ComfyNode):
                 ),
                 io.Boolean.Input(
                     "optimise_noise",
+                    display_name="optimize noise",
                     default=True,
                     tooltip="Also find the noise, as the authors do. It travels with W, for Synthesize with noise const.",
                 ),

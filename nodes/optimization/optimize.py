@@ -128,6 +128,7 @@ class Optimize(io.ComfyNode):
                                 ),
                                 io.Boolean.Input(
                                     "normalise_gradients",
+                                    display_name="normalize gradients",
                                     default=False,
                                     tooltip="Give every layer of every objective the same say, whatever its size; weights then "
                                     "share out the steps instead of the loss.",

@@ -66,6 +66,7 @@ class StyleObjective(io.ComfyNode):
                                 gram_scale,
                                 io.Boolean.Input(
                                     "centred",
+                                    display_name="centered",
                                     default=False,
                                     tooltip="Compare covariances instead, which leaves the average of every feature free.",
                                 ),

@@ -13,6 +13,7 @@ from ...models.objectives.text import TextObjective as Text
 from ...models.objectives.text import text_direction
 from ..host.images import from_image
 from ..host.sockets import ClipSocket, ClipVisionSocket
+from .clip import TEMPLATES, needs_comfyui, pictures_of, texts_of
 from .wires import CATEGORY, output, weight_input, wired
 
 SHARE = {"min": 0.0, "max": 10000.0, "step": 0.1}
@@ -123,10 +124,10 @@ class TextObjective(io.ComfyNode):
                 raise ValueError(f"{name} is empty: write what the picture {'shall look like' if name == 'text' else 'is now'}")
         if not direction and not (patches and crops):
             raise ValueError("direction and patches ask for nothing: raise one of them (patches also needs crops)")
-        clip.needs_comfyui("Text Objective")
-        seen = clip.pictures_of(clip_vision)
-        read = clip.texts_of(clip, seen.model.width)
-        frames = clip.TEMPLATES if templates else ("{}",)
+        needs_comfyui("Text Objective")
+        seen = pictures_of(clip_vision)
+        read = texts_of(clip, seen.model.width)
+        frames = TEMPLATES if templates else ("{}",)
         style, source = (read([frame.replace("{}", given) for frame in frames], name) for name, given in words.items())
         # The host calls nodes in inference mode, whose tensors no gradient may pass.
         with torch.inference_mode(False), torch.no_grad():

@@ -141,6 +141,7 @@ class WCT(io.ComfyNode):
                 io.Float.Input("strength", default=1.0, min=0.0, max=1.0, step=0.01, tooltip=STRENGTH_TOOLTIP),
                 io.Combo.Input(
                     "regularise",
+                    display_name="regularize",
                     options=["none", "identity"],
                     default="none",
                     advanced=True,

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from style_atelier.models.canvas import convolution, winograd
+from style_atelier.models.canvas import convolution
 from style_atelier.models.canvas.regions import Regions
 from style_atelier.models.canvas.statistics import moments_of, statistics_of
 from style_atelier.models.canvas.tiled import Tiled
 from style_atelier.models.canvas.whole import Whole
-from style_atelier.models.ops import normalization
+from style_atelier.models.ops import normalization, winograd
 from style_atelier.models.ops.normalization import Statistics
 
 

@@ -34,7 +34,7 @@ from style_atelier.models.optimization.engine import OptimizeSettings, begin, op
 from style_atelier.nodes.generation.project import plain_weights
 from style_atelier.nodes.host.folders import register_folder
 from style_atelier.nodes.host.networks import on_device
-from style_atelier.nodes.optimization import clip
+from style_atelier.nodes.optimization.clip import pictures_of, texts_of
 from style_atelier.nodes.optimization.text_objective import TextObjective
 from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import CLIP_SIDE, CLIP_TEXT, CLIP_WIDTH, clip_file, clip_text, clip_vision, seeded
@@ -95,14 +95,14 @@ def check_texts_are_transformers() -> None:
     """In one CLIP alone, and in SDXL's pair, where the half as wide as the pictures is asked."""
     model, clip, _ = whole()
     seen = tuple(text.replace("(", "").replace(")", "") for text in TEXTS)  # the host takes brackets for weights
-    found = clip.texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
+    found = texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
     MEASURED["texts"] = worst(found, theirs(model, seen))
     assert found.shape == (len(TEXTS), CLIP_WIDTH)
     assert MEASURED["texts"] < 1e-4
     plain = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert worst(plain, found[:1]) > 0.1, "the host's own call has the projection now: ours may be simpler"
     clip.clip_layer(-2)
-    assert torch.equal(clip.texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
+    assert torch.equal(texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
     again = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert torch.equal(plain, again), "the text encoder was left changed"
 
@@ -124,19 +124,19 @@ def check_the_fitting_half_of_a_pair_is_asked() -> None:
 
     clip = comfy.sd.CLIP(Target())
     seeded(clip.cond_stage_model)
-    assert clip.texts_of(clip, 32).name == "clip_l"
-    assert clip.texts_of(clip, 48).name == "clip_g"
+    assert texts_of(clip, 32).name == "clip_l"
+    assert texts_of(clip, 48).name == "clip_g"
     # of the wider half the host's own call gives the projected text too
     wanted = clip.encode_from_tokens(clip.tokenize("a cat"), return_pooled=True)[1]
-    assert worst(clip.texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
-    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: clip.texts_of(clip, 64))
+    assert worst(texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
+    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: texts_of(clip, 64))
 
 
 def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
     """Read as the host reads them, in inference mode; in batches; the gradient also against finite differences."""
     model, _, vision = whole()
     with torch.inference_mode(False), torch.enable_grad():
-        embed = clip.pictures_of(vision).model
+        embed = pictures_of(vision).model
         assert (embed.side, embed.width) == (CLIP_SIDE, CLIP_WIDTH)
         assert next(embed.module.parameters()).is_inference(), "the host loads elsewhere now: this check proves nothing"
         x = pictures(3).requires_grad_()
@@ -161,7 +161,7 @@ def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
 
 
 def check_a_name_says_which_network_it_is() -> None:
-    first, same, other = (repr(clip.pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
+    first, same, other = (repr(pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
     assert first == same
     assert first != other
     assert "0x" not in first, first
