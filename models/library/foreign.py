@@ -117,7 +117,10 @@ TYPICAL: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("rrmina's fast neural style", ("ConvBlock.0.conv_layer.weight", "ResidualBlock.0.conv1.conv_layer.weight")),
     ("MicroAST", ("enc1.0.weight", "dec1.conv1.weight", "weight1.0.weight")),
     ("AdaAttN", ("attn_adain_4_1.f.weight", "merge_conv.weight", "decoder_layer_1.1.weight")),
-    ("a StyleGAN2 or StyleGAN3 generator", ("synthesis.b4.const", "synthesis.input.freqs", "mapping.w_avg", "mapping.fc0.weight")),
+    (
+        "a StyleGAN2 or StyleGAN3 generator",
+        ("synthesis.b4.const", "synthesis.input.freqs", "mapping.w_avg", "mapping.fc0.weight"),
+    ),
     ("rosinality's StyleGAN2", ("input.input", "conv1.conv.modulation.weight", "to_rgb1.conv.weight", "style.1.weight")),
     ("the VGG-19 of AdaIN", ("0.weight", "2.weight", "5.weight", "9.weight", "12.weight")),
     ("VGG of torchvision", ("features.0.weight", "features.2.weight", "features.5.weight")),
@@ -141,7 +144,9 @@ def stranger(name: str, tensors: Mapping[str, Tensor]) -> str:
     some = f"its first tensors are {', '.join(list(tensors)[:SHOWN])}"
     near = nearest(tensors)
     if near is None:
-        return f"{name} is of no architecture this pack knows ({some}): {LOADERS['other'].removeprefix('no node here takes it: ')}"
+        return (
+            f"{name} is of no architecture this pack knows ({some}): {LOADERS['other'].removeprefix('no node here takes it: ')}"
+        )
     title, missing = near
     return f"{name} comes nearest to {title} and has no {missing} ({some}): {LOADERS['own']}"
 

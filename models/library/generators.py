@@ -38,4 +38,6 @@ def as_generator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) 
     if any(other.kind == "generator" for other in checkpoint.others):
         raise several(checkpoint, "generator")
     title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
-    return known.generator(checkpoint.build(), name, title, license)
+    made = known.generator(checkpoint.build(), name, title, license)
+    made.notes = checkpoint.notes
+    return made

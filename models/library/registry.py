@@ -69,6 +69,12 @@ class Checkpoint:
         """What it is for: one of architecture.Kind."""
         return architecture(self.architecture).kind
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what the file does not hold and what stands in its place."""
+        notes = architecture(self.architecture).notes
+        return () if notes is None else notes(self.tensors, self.config)
+
     def of_kind(self, kind: Kind) -> Checkpoint:
         """The file's network of this kind; itself where there is none."""
         return next((one for one in (self, *self.others) if one.kind == kind), self)

@@ -145,7 +145,9 @@ def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = No
     known = architecture(checkpoint.architecture)
     if known.stylizer is not None:
         title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.license)
-        return known.stylizer(network, name or checkpoint.path.name, title, license)
+        made = known.stylizer(network, name or checkpoint.path.name, title, license)
+        made.notes = checkpoint.notes
+        return made
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")

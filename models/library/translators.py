@@ -54,6 +54,7 @@ def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None)
     title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
     ways = [known.translator(_of_three_channels(one).build(), name, title, license) for one in (checkpoint, *back)]
     made = TwoWays(ways[0], ways[1], (checkpoint.name, back[0].name)) if back else ways[0]
+    made.notes = checkpoint.notes
     if entry and len(entry.domains) == len(made.domains):
         made.domains = entry.domains
     return made

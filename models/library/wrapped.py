@@ -18,8 +18,19 @@ AVERAGED = re.compile(r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_mode
 DEEPEST = 5
 MOST_PARTS = 400
 # What a person loads a file for, before what only served its training.
-RANKS: tuple[Kind, ...] = ("translator", "stylizer", "generator", "control", "decoder", "encoder", "landmarks", "part", "discriminator")
+RANKS: tuple[Kind, ...] = (
+    "translator",
+    "stylizer",
+    "generator",
+    "control",
+    "decoder",
+    "encoder",
+    "landmarks",
+    "part",
+    "discriminator",
+)
 PAINTS = RANKS[:5]
+BESIDE = ("latent_avg",)  # what encoders of StyleGAN2 keep outside of the generator that it belongs to
 SHARE = 0.5  # of a file's numbers: what paints nothing is the file's purpose only when it is most of it
 
 
@@ -83,9 +94,10 @@ def _states(states: list[tuple[str, dict[str, Tensor]]]) -> Iterator[tuple[str, 
         for name, state in level:
             yield name, state
             groups = _groups(state)
+            beside = {key: state[key] for key in BESIDE if key in state}
             for start, group in groups.items():
                 inner = f"{name}.{start}" if name else start
-                deeper.append((inner, {key[len(start) + 1 :]: tensor for key, tensor in group.items()}))
+                deeper.append((inner, {key[len(start) + 1 :]: tensor for key, tensor in group.items()} | beside))
                 if len(groups) > 1:
                     yield f"{name}*", group  # a network whose own names begin so, beside others
         level = deeper

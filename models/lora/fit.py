@@ -110,7 +110,9 @@ def fit(
         else:
             strangers[owner] = (*strangers.get(owner, ()), key[len(owner) + 1 :])
     known = bool(fitting or misfits)
-    return Fit(fitting, tuple(misfits), halves, strangers, tuple(text if known or not unmatched else text), tuple(unmatched), tuple(left))
+    return Fit(
+        fitting, tuple(misfits), halves, strangers, tuple(text if known or not unmatched else text), tuple(unmatched), tuple(left)
+    )
 
 
 def with_magnitude(module: Module, weight: Tensor) -> Tensor:

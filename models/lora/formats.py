@@ -15,7 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ADAPTER = re.compile(r"(?<=\.)(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)\.(?!weight$|bias$)([^.]+)(?=\.|$)")
+ADAPTER = re.compile(
+    r"(?<=\.)(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)\.(?!weight$|bias$)([^.]+)(?=\.|$)"
+)
 EMBEDDING = re.compile(r"^(?:bundle_emb\.([^.]+)|<([^>]+)>)")
 NUMBERED = re.compile(r"^(unet|text_encoder):(\d+):(up|down)$")
 PEFT_HEADER = "lora_adapter_metadata"

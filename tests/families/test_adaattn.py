@@ -74,7 +74,7 @@ def test_the_authors_picture(shared: Path, name: str) -> None:
     stylizer = built(tensors)
     made = stylizer.stylize(golden["content"], [golden["style"]])
     assert 0 < float(made.min()) < float(made.max()) < 1
-    close(made - 0.5, golden["stylized"], 1e-4)
+    close(made - 0.5, golden["stylised"], 1e-4)
 
 
 def attention() -> adaattn.Attention:

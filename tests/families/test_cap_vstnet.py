@@ -55,13 +55,13 @@ def test_the_authors_pictures(shared: Path, kind: str) -> None:
     for _ in range(stylizer.network.config.spread):
         merged = unsqueeze(merged)
     close(merged, golden["latent"], 1e-4)
-    close(stylizer.stylize(content, [style]), golden["stylized"].clamp(0, 1), 1e-4)
+    close(stylizer.stylize(content, [style]), golden["stylised"].clamp(0, 1), 1e-4)
     mix = StylizeOptions(strength=0.5, weights=(0.25, 0.75))
     expected = golden["interpolated_alpha_c_0_5_weights_0_25_0_75"].clamp(0, 1)
     close(stylizer.stylize(content, [style, golden["style2"]], mix), expected, 1e-4)
     here, there = golden["content_labels"][:, None].float(), golden["style_labels"][:, None].float()
     regions = StylizeOptions(content_masks=(1 - here, here), style_masks=(1 - there, there))
-    close(stylizer.stylize(content, [style, style], regions), golden["stylized_by_region"].clamp(0, 1), 1e-4)
+    close(stylizer.stylize(content, [style, style], regions), golden["stylised_by_region"].clamp(0, 1), 1e-4)
     close(stylizer.stylize(content, [content]), content, 1e-4)
 
 

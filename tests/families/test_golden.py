@@ -80,9 +80,9 @@ def test_adain_features(encoder: Encoder) -> None:
 @pytest.mark.parametrize(
     ("output", "styles", "options"),
     [
-        ("stylized", ["style"], StylizeOptions()),
-        ("stylized_alpha_0_5", ["style"], StylizeOptions(strength=0.5)),
-        ("stylized_mix_0_3_0_7", ["style", "style2"], StylizeOptions(weights=(0.3, 0.7))),
+        ("stylised", ["style"], StylizeOptions()),
+        ("stylised_alpha_0_5", ["style"], StylizeOptions(strength=0.5)),
+        ("stylised_mix_0_3_0_7", ["style", "style2"], StylizeOptions(weights=(0.3, 0.7))),
     ],
 )
 def test_adain_pictures(stylizer, output: str, styles: list[str], options: StylizeOptions) -> None:

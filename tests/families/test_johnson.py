@@ -89,7 +89,7 @@ def test_published_width(shared: Path) -> None:
     assert config == JohnsonConfig((32, 64, 128), 5, ((128, 3), (128, 3)), (64, 32))
     network = TransformerNet(config).requires_grad_(False)
     network.load_state_dict(known.rename(tensors, config))
-    close(network(golden["content"]), golden["stylized"])
+    close(network(golden["content"]), golden["stylised"])
 
 
 @pytest.mark.parametrize("wrapped", ["plain", "parallel", "state_dict"])

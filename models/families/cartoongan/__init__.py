@@ -8,7 +8,9 @@ from ...architecture import Architecture, Tensors, shape
 from .network import FIRST_BLOCK, CartoonGANConfig, CartoonGANGenerator
 from .translate import CartoonGAN
 
-MARKS = frozenset(("conv01_1.weight", "in01_1.scale", "conv02_2.weight", "conv03_2.weight", "deconv01_2.weight", "deconv03_1.weight"))
+MARKS = frozenset(
+    ("conv01_1.weight", "in01_1.scale", "conv02_2.weight", "conv03_2.weight", "deconv01_2.weight", "deconv03_1.weight")
+)
 BGR = [2, 1, 0]
 
 

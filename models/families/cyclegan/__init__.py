@@ -59,7 +59,9 @@ def rename(tensors: Tensors, config: ResnetConfig) -> dict[str, Tensor]:
     statistics, which nothing uses. Raises ValueError for other filters than CUT's.
     """
     for key, filters in tensors.items():
-        if key.endswith(".filt") and not torch.allclose(filters.float(), binomial(filters.shape[-1]).expand_as(filters), atol=1e-4):
+        if key.endswith(".filt") and not torch.allclose(
+            filters.float(), binomial(filters.shape[-1]).expand_as(filters), atol=1e-4
+        ):
             raise ValueError(f"{key} is another filter than CUT's")
     unused = (".filt", *(STATISTICS[2:] if config.batch else STATISTICS))
     return {key.replace(".block.", ".conv_block."): t for key, t in tensors.items() if not key.endswith(unused)}

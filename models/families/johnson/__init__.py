@@ -9,7 +9,6 @@ statistics are what BatchNorm goes by, and old instance norms carry along unused
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -38,7 +37,6 @@ INSTANCE_WIDTH = 16  # of the authors' networks: those with batch normalization 
 NO_PICTURE = 3.0  # what the last convolution reaches where it does not make 0..255
 SCALE_EPS = 1e-9  # of the instance norms with scale and shift
 COUNTED = STATISTICS[2]
-log = logging.getLogger("style_atelier")
 
 
 @dataclass(frozen=True)
@@ -99,6 +97,14 @@ class Form:
                     made |= {f"{layer}.norm.{what[1:]}": tensors[norm + what] for what in STATISTICS[:2]}
         return made
 
+    def notes(self, tensors: Tensors, config: JohnsonConfig) -> tuple[str, ...]:
+        """What is lost with the order of the tensors."""
+        if self.keys is not rrmina_keys or list(tensors) != sorted(tensors):
+            return ()
+        return (
+            "the file lists its tensors by name: if it is rrmina's TransformerNetworkV2, take the .pth, whose order tells it",
+        )
+
     def architecture(self, identity: str, title: str, license: str, value_range: str) -> Architecture:
         """What the registry knows of it."""
         return Architecture(
@@ -112,6 +118,7 @@ class Form:
             license=license,
             value_range=value_range,
             stylizer=Johnson,
+            notes=self.notes,
         )
 
 
@@ -121,10 +128,7 @@ def is_preactivated(tensors: Tensors, keys: Keys) -> bool:
     if not norm or "ResidualBlock" not in conv:
         return False
     order = list(tensors)
-    if order == sorted(order):
-        log.info("The order of the tensors is lost, so that rrmina's TransformerNetworkV2 would not be told from the first network.")
-        return False
-    return order.index(f"{norm}.weight") < order.index(f"{conv}.weight")
+    return order != sorted(order) and order.index(f"{norm}.weight") < order.index(f"{conv}.weight")
 
 
 def reach(tensors: Tensors, names: Mapping[str, str]) -> float:
