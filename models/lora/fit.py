@@ -36,7 +36,8 @@ class Misfit:
 class Fit:
     """fitting: modules that a weight takes. misfits: of other sizes. halves: modules without a part, by what they lack.
     strangers: named like the model's layers, of a kind that is not known, by the endings of their tensors. text: for a text
-    encoder that is not connected. unmatched: names that the model does not have. left: tensors that belong to nothing.
+    encoder that is not connected. unmatched: names that the model does not have. left: tensors that belong to nothing. doubled:
+    modules for a weight that a later one is for too.
     """
 
     fitting: dict[str, Module] = field(default_factory=dict)
@@ -46,16 +47,12 @@ class Fit:
     text: tuple[str, ...] = ()
     unmatched: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
         """Of all modules in the file."""
-        return sum(map(len, (self.fitting, self.misfits, self.halves, self.strangers, self.text, self.unmatched)))
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing of the file is left over."""
-        return self.count == len(self.fitting) and not self.left
+        return sum(map(len, (self.fitting, self.misfits, self.halves, self.strangers, self.text, self.unmatched, self.doubled)))
 
     def lines(self) -> list[str]:
         """What does not act, in lines; nothing where all acts."""
@@ -68,6 +65,10 @@ class Fit:
             made.append(f"{_of(len(names), self.count)} incomplete, without {lacks}: {_some(names)}")
         if self.unmatched:
             made.append(f"not matched: {len(self.unmatched)} of {self.count} modules, such as {_some(self.unmatched)}")
+        if self.doubled:
+            made.append(
+                f"{len(self.doubled)} of {self.count} modules are for a weight that another is for too: {_some(self.doubled)}"
+            )
         if self.left:
             made.append(f"{len(self.left)} tensors belong to no module: {_some(self.left)}")
         return made
@@ -109,15 +110,12 @@ def fit(
             left.append(key)
         else:
             strangers[owner] = (*strangers.get(owner, ()), key[len(owner) + 1 :])
-    known = bool(fitting or misfits)
-    return Fit(
-        fitting, tuple(misfits), halves, strangers, tuple(text if known or not unmatched else text), tuple(unmatched), tuple(left)
-    )
+    return Fit(fitting, tuple(misfits), halves, strangers, tuple(text), tuple(unmatched), tuple(left))
 
 
 def with_magnitude(module: Module, weight: Tensor) -> Tensor:
-    """DoRA's magnitude [O, 1, ...] for a reader that divides by the norms of the rows of W alone, where the paper divides by those
-    of W + BA: m |W| / |W + BA|, so that the result is m (W + BA) / |W + BA|.
+    """DoRA's magnitude [O, 1, ...] for a reader that divides by the norms of the rows of W alone, where the paper divides by
+    those of W + BA: m |W| / |W + BA|, so that the result is m (W + BA) / |W + BA|.
 
     Liu et al. 2024 (arXiv:2402.09353), equation 5, as in huggingface/peft. weight: W [O, I, ...].
     """
