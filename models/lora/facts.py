@@ -64,7 +64,7 @@ def facts_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) 
     tags = training_tags(header.get("ss_tag_frequency", ""))
     return LoraFacts(
         modules=modules,
-        kinds=dict(Counter(module.kind for module in modules.values())),
+        kinds=dict(Counter("incomplete" if module.lacks else module.kind for module in modules.values())),
         ranks=dict(Counter(module.rank for module in modules.values() if module.rank)),
         alphas=dict(Counter(module.alpha for module in modules.values() if module.alpha is not None)),
         family=family_of_file(header, modules),
