@@ -123,7 +123,7 @@ def _collect(
     if state:
         networks[name] = _unwrapped(state) if name else state
     for key, value in content.items():
-        # Optimisers keep their tensors under numbers.
+        # Optimizers keep their tensors under numbers.
         if not isinstance(key, str):
             continue
         dotted = f"{name}.{key}" if name else key

@@ -1,4 +1,4 @@
-"""Reads the trained numbers of an ONNX file, and nothing else of it: the initialisers of its graph by name.
+"""Reads the trained numbers of an ONNX file, and nothing else of it: the initializers of its graph by name.
 
 Format: onnx/onnx.proto (ModelProto, GraphProto, TensorProto).
 """
@@ -18,7 +18,7 @@ from .pickle_numbers import flat_numbers
 from .protobuf import fields, varint
 from .words import reason, shown
 
-GRAPH, NODE, INITIALISER = 7, 1, 5
+GRAPH, NODE, INITIALIZER = 7, 1, 5
 NODE_INPUT, NODE_KIND = 1, 4
 DIMS, DATA_TYPE, FLOATS, NAME, RAW, PLACE = 1, 2, 4, 8, 9, 14
 DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
@@ -34,7 +34,7 @@ def looks_like_onnx(start: bytes) -> bool:
 
 
 def read_onnx(path: Path, budget: Budget) -> dict[str, Tensor]:
-    """Floating-point initialisers by name. CheckpointError in one sentence for damaged files and numbers kept elsewhere."""
+    """Floating-point initializers by name. CheckpointError in one sentence for damaged files and numbers kept elsewhere."""
     try:
         content = map_plain(path)
         graphs = [value for number, value in fields(content, budget) if number == GRAPH and isinstance(value, memoryview)]
@@ -43,8 +43,8 @@ def read_onnx(path: Path, budget: Budget) -> dict[str, Tensor]:
         layout = {name for node in nodes for name in _layout(node, budget)}
         found: dict[str, Tensor] = {}
         for number, data in parts:
-            if number == INITIALISER and isinstance(data, memoryview):
-                name, tensor = _initialiser(data, budget)
+            if number == INITIALIZER and isinstance(data, memoryview):
+                name, tensor = _initializer(data, budget)
                 if name in found:
                     raise ValueError(f"{shown(name)!r} is there twice")
                 if tensor is not None and name.encode() not in layout:
@@ -61,7 +61,7 @@ def _layout(node: memoryview, budget: Budget) -> list[bytes]:
     return [bytes(value[:LONGEST_NAME]) for number, value in values if number == NODE_INPUT][1:] if kind in LAYOUT else []
 
 
-def _initialiser(data: memoryview, budget: Budget) -> tuple[str, Tensor | None]:
+def _initializer(data: memoryview, budget: Budget) -> tuple[str, Tensor | None]:
     """Name and numbers; None for whole numbers."""
     dims: list[int] = []
     pieces: list[memoryview] = []

@@ -34,7 +34,7 @@ def is_v1(end: bytes) -> bool:
 
 
 def read_v1(path: Path, budget: Budget) -> dict[str, Tensor]:
-    """Every float variable by name, without the optimiser's. CheckpointError in one sentence for damaged files."""
+    """Every float variable by name, without the optimizer's. CheckpointError in one sentence for damaged files."""
     try:
         content = map_plain(path)
         shapes: dict[str, tuple[int, ...]] = {}

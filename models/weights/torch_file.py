@@ -33,7 +33,7 @@ INDEX, BYTE_ORDER, PROGRAM = "data.pkl", "byteorder", "constants.pkl"
 
 
 class Strange(ValueError):
-    """All tensors of a file are sparse, quantised, without numbers or the like."""
+    """All tensors of a file are sparse, quantized, without numbers or the like."""
 
 
 def read_zip(path: Path, budget: Budget) -> Any:
