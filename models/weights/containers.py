@@ -70,7 +70,7 @@ def _among(networks: Mapping[str, State]) -> State:
 
 
 def check_tensors(path: Path, states: Sequence[Mapping[str, Tensor]], size: int, budget: Budget) -> None:
-    """CheckpointError when a tensor is not plain finite numbers, or there are more of them than a file of `size` bytes can hold."""
+    """CheckpointError when a tensor is not plain finite numbers, or there are more than a file of `size` bytes can hold."""
     named = {id(tensor): (key, tensor) for state in states for key, tensor in state.items()}
     try:
         budget.take_items(sum(map(len, states)))

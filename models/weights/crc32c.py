@@ -1,7 +1,7 @@
 """CRC-32C (Castagnoli), by which LevelDB's tables are checked; Python has only the other CRC-32.
 
-A checksum is linear over GF(2): that of two pieces is the first's, carried over as many zero bytes as the second is long, plus the
-second's. So a long text is cut into rows that are worked through side by side, a byte of each at a time. RFC 3720, appendix B.4.
+A checksum is linear over GF(2): that of two pieces is the first's, carried over as many zero bytes as the second is long, plus
+the second's. So a long text is cut into rows that are worked through side by side, a byte of each at a time. RFC 3720, B.4.
 """
 
 from __future__ import annotations

@@ -13,30 +13,20 @@ from .pickle_tree import Name
 # Of Python's own library: what is data.
 DATA_MODULES = frozenset(
     (
-        "collections",
-        "datetime",
-        "_datetime",
-        "decimal",
-        "_decimal",
-        "fractions",
-        "enum",
-        "uuid",
-        "zoneinfo",
-        "ipaddress",
-        "array",
-        "numbers",
+        *("collections", "datetime", "_datetime", "decimal", "_decimal", "fractions", "enum", "uuid", "zoneinfo"),
+        *("ipaddress", "array", "numbers"),
     )
 )
 PATHS = frozenset(("Path", "PurePath", "PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"))
+BUILT_IN = (
+    *("set", "frozenset", "dict", "list", "tuple", "slice", "range", "object", "bytearray", "complex"),
+    *("int", "float", "bool", "str", "bytes"),
+)
 DATA_NAMES = frozenset(
     (
-        *(
-            ("builtins", name)
-            for name in ("set", "frozenset", "dict", "list", "tuple", "slice", "range", "object", "bytearray", "complex")
-        ),
-        *(("builtins", name) for name in ("int", "float", "bool", "str", "bytes")),
-        *(("argparse", "Namespace"), ("types", "SimpleNamespace"), ("copyreg", "_reconstructor"), ("_codecs", "encode")),
-        *(("functools", "partial"), ("time", "struct_time"), ("re", "_compile"), ("random", "Random"), ("copyreg", "__newobj__")),
+        *(("builtins", name) for name in BUILT_IN),
+        *(("argparse", "Namespace"), ("types", "SimpleNamespace"), ("copyreg", "_reconstructor"), ("copyreg", "__newobj__")),
+        *(("_codecs", "encode"), ("functools", "partial"), ("time", "struct_time"), ("re", "_compile"), ("random", "Random")),
     )
 )
 OLD_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg", "_collections": "collections", "UserDict": "collections"}

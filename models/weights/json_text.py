@@ -11,8 +11,8 @@ DEEPEST = 100
 
 
 def read_json(text: bytes | str, most: int = MOST_VALUES) -> Any:
-    """The value of `text`. ValueError, in a few words, for what is no JSON, for more than `most` values, for numbers that are none
-    (NaN, infinity) or have more than 40 digits, for names that occur twice in an object, and for values too deep in one another.
+    """The value of `text`. ValueError, in a few words, for what is no JSON, for more than `most` values, for numbers that are
+    none (NaN, infinity) or have more than 40 digits, for names that occur twice, and for values too deep in one another.
     """
     if isinstance(text, str):
         text = text.encode("utf-8", "surrogatepass")

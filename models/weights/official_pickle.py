@@ -55,8 +55,8 @@ def read_official(path: Path, data: memoryview, budget: Budget) -> tuple[State, 
         return {}, *reader.networks(tree)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError, MemoryError, RuntimeError) as error:
         raise CheckpointError(
-            f"{path} is a bare pickle but no network as NVIDIA publishes them ({reason(error)}), and no code from a checkpoint is "
-            "ever run; choose another file."
+            f"{path} is a bare pickle but no network as NVIDIA publishes them ({reason(error)}), and no code from a checkpoint "
+            "is ever run; choose another file."
         ) from error
 
 

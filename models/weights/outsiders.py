@@ -73,7 +73,7 @@ def outsider(path: Path, start: bytes) -> str | None:
     for at, signature, what, advice in SIGNATURES:
         if start[at : at + len(signature)] == signature:
             return _words(what, advice)
-    if start[:3] == b"\x08\x01\x12" and (path.suffix == ".pb" or b"\x22" in start[:64] and b"serve" in start):
+    if start[:3] == b"\x08\x01\x12" and (path.suffix == ".pb" or (b"\x22" in start[:64] and b"serve" in start)):
         return _words("a TensorFlow SavedModel's graph", "choose the file variables.index beside it, in its folder variables")
     if start[:1] == b"\x0a" and any(name in start for name in GRAPH):
         return _words("a frozen TensorFlow graph", "choose the checkpoint (.index, .ckpt) or the ONNX file of the same network")

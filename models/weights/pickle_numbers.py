@@ -1,4 +1,4 @@
-"""Numbers out of a pickle that was read as data: what `torch` and `numpy` would make of the calls in it, made without them being called.
+"""Numbers out of a pickle that was read as data: what torch and numpy would make of the calls in it, without any call.
 
 Sources: torch/_utils.py (`_rebuild_tensor_v2` and its kin), numpy/core/multiarray (`_reconstruct`, `scalar`), numpy/core/numeric
 (`_frombuffer`).
@@ -105,7 +105,7 @@ class Tensors:
             step = DTYPES[kind.name].itemsize
             flat = (flat[: flat.numel() // step * step]).view(DTYPES[kind.name])
         size, stride = (value if isinstance(value, tuple) else _sizes(value) for value in (size, stride))
-        if not all(_is_count(number) for number in (offset, *size, *stride)) or len(size) != len(stride):
+        if not all(is_count(number) for number in (offset, *size, *stride)) or len(size) != len(stride):
             raise ValueError("a tensor has an impossible shape")
         if prod(size) * flat.element_size() > max(self._budget.size, flat.nbytes):
             raise TooMany(f"{'x'.join(map(str, size))} numbers")
@@ -130,7 +130,8 @@ def _sizes(value: Any) -> tuple[Any, ...]:
     raise ValueError("a tensor has an impossible shape")
 
 
-def _is_count(number: Any) -> bool:
+def is_count(number: Any) -> bool:
+    """Whether a value can be a size, a step or an offset."""
     return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 48
 
 

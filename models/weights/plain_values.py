@@ -1,4 +1,4 @@
-"""What a pickle that was read as data holds, as plain values: dicts, lists, text, numbers and tensors, and `Inert` for the rest."""
+"""What a pickle that was read as data holds, as plain values: dicts, lists, text, numbers, tensors, and `Inert` for the rest."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ Format: tensorflow.org/js, "weightsManifest". The graph in the same file is not 
 
 from __future__ import annotations
 
-import json
 from math import prod
 from pathlib import Path
 from typing import Any

@@ -191,7 +191,7 @@ class _Legacy:
         return flat_numbers(self._data[start:end], dtype)
 
     def storage(self, value: Any) -> Tensor:
-        dtype, key, _ = _described(value)
+        _, key, _ = _described(value)
         made = self._made[key]
         view = value.id[5] if len(value.id) == 6 else None
         if view is None:

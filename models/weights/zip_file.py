@@ -1,9 +1,9 @@
 """Reads the zip archives in which PyTorch keeps checkpoints, and only those that can be read in one way.
 
 Two readers of zip files may see two archives in one file: where the directory lies, whether a name occurs twice, what a local
-header says against the directory. So an archive is accepted only in the form that a writer gives it: uncompressed members one behind
-the other from the first byte, each header equal to its entry in the directory, then the directory, then its end, and nothing
-between or behind. Format: PKWARE's APPNOTE.TXT 4.3.
+header says against the directory. So an archive is accepted only in the form that a writer gives it: uncompressed members one
+behind the other from the first byte, each header equal to its entry in the directory, then the directory, then its end, and
+nothing between or behind. Format: PKWARE's APPNOTE.TXT 4.3.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def _extra64(extra: memoryview, wanted: int) -> list[int]:
         if at + length > len(extra):
             break
         if kind == ZIP64:
-            if found is not None or length % 8 and length != 28:
+            if found is not None or length % 8:
                 raise ValueError("an extra field is damaged")
             found = list(struct.unpack_from(f"<{length // 8}Q", extra, at))
         at += length
