@@ -1,4 +1,6 @@
-"""How the pack opens files that others have put on disk: plain files only, and none by way of a link that leads elsewhere."""
+"""How the pack finds and opens files that others have named or put on disk: plain files only, and none by way of a name or a link
+that leads elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import CheckpointError
+from .words import shown
 
+LONGEST_NAME, LONGEST_PART = 1024, 255
+RESERVED = frozenset(("con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))))
 _OPEN = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -68,6 +73,30 @@ def beside(path: Path, name: str) -> Path:
     if found.resolve().parent not in (path.resolve().parent, path.parent.resolve()):
         raise CheckpointError(f"{found} is a link that leads out of its folder and is not followed; put the file itself there.")
     return found
+
+
+def inside(root: Path, name: object) -> Path:
+    """The place of `name`, folders and all, under `root`: the one way from a name that somebody wrote to a path.
+
+    ValueError in one sentence for a name that is none, or leads out of `root`: as such, by `..`, or through a link.
+    """
+    root = root.resolve()
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise ValueError(f"name {shown(name, 80)!r} is no name of a file: write a plain name, such as portrait")
+    parts = Path(name).parts
+    if any(len(part.encode()) > LONGEST_PART for part in parts) or (os.name == "nt" and not all(map(_plain_on_windows, parts))):
+        raise ValueError(f"name {shown(name, 80)!r} cannot be the name of a file: write a plain name, such as portrait")
+    try:
+        path = (root / name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle
+        raise ValueError(f"name {shown(name, 80)!r} cannot be followed: write a plain name, such as portrait") from error
+    if not path.is_relative_to(root) or path == root:
+        raise ValueError(f"name {shown(name, 80)!r} leads out of {root}: write a plain name, such as portrait")
+    return path
+
+
+def _plain_on_windows(part: str) -> bool:
+    return not set(part) & set('<>:"|?*') and part.partition(".")[0].rstrip().lower() not in RESERVED and part[-1:] not in " ."
 
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:

@@ -8,6 +8,7 @@ Format: Lib/pickletools.py of CPython (the comments there are the specification)
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from .budget import Budget
 LONGEST_NUMBER = 64  # bytes
 LONGEST_NAME = 200
 LONG_TEXT = 1 << 16
+AT_ONCE = 256  # instructions between looks at the allowance
 LARGEST_KEY = 1 << 60  # beyond it different numbers have the same hash
 PROTOCOLS = range(2, 6)
 KEYS = (str, int, float, bytes, type(None))
@@ -97,14 +99,20 @@ class _Machine:
     def run(self) -> Any:
         if len(self.data) < self.at + 2 or self.data[self.at] != 0x80 or self.data[self.at + 1] not in PROTOCOLS:
             raise ValueError("it is no pickle of protocol 2 to 5")
-        while True:
-            code = self.take(1)[0]
+        data, end, steps = self.data, len(self.data), STEPS
+        for count in itertools.count(1):
+            if self.at >= end:
+                raise ValueError("it is cut short")
+            code = data[self.at]
+            self.at += 1
             if code == 0x2E:  # STOP
+                self.budget.take_items(count % AT_ONCE)
                 return self.pop()
-            step = STEPS.get(code)
+            step = steps.get(code)
             if step is None:
                 raise ValueError(f"it uses the pickle instruction {code:#04x}, which is not for data")
-            self.budget.take_items()
+            if count % AT_ONCE == 0:
+                self.budget.take_items(AT_ONCE)
             step(self)
 
     # Reading

@@ -34,7 +34,7 @@ DTYPES: dict[str, torch.dtype] = {
 }
 
 
-def read_safetensors(path: Path, budget: Budget) -> tuple[dict[str, Tensor], dict[str, str]]:
+def read_safetensors(path: Path, budget: Budget | None = None) -> tuple[dict[str, Tensor], dict[str, str]]:
     """(tensors by name, metadata). CheckpointError in one sentence for a file that is not exactly as the format says."""
     data = map_plain(path)
     size = len(data)
@@ -57,20 +57,20 @@ def read_safetensors(path: Path, budget: Budget) -> tuple[dict[str, Tensor], dic
     try:
         if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
             raise ValueError("what it says beside its tensors is no text")
-        return _tensors(header, rows, data[8 + length :], budget), metadata
+        return _tensors(header, rows, data[8 + length :], budget or Budget(size)), metadata
     except (ValueError, KeyError, TypeError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged or cut short ({reason(error)}); download it again.") from error
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What a safetensors file says beside its tensors; empty for everything that is none."""
+    """What a safetensors file says beside its tensors. CheckpointError for everything that is none."""
+    data = map_plain(path)
+    length = int.from_bytes(data[:8], "little")
     try:
-        data = map_plain(path)
-        length = int.from_bytes(data[:8], "little")
-        found = read_json(bytes(data[8 : 8 + length])) if length <= min(LARGEST_HEADER, len(data) - 8) else {}
-        return {str(key): str(value) for key, value in (found.get(METADATA) or {}).items()}
-    except (CheckpointError, ValueError, AttributeError):
-        return {}
+        header = read_json(bytes(data[8 : 8 + length])) if length <= min(LARGEST_HEADER, len(data) - 8) else {}
+        return {str(key): str(value) for key, value in header[METADATA].items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: its header says nothing; download it again.") from error
 
 
 def _place(row: Any) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ...models.weights.numbered import contained
+from ...models.weights.writing import contained
 
 NONE = "none saved yet"
 
