@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,18 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, ImageSequence
 from torch import Tensor
 
+from ...models.weights.files import inside
+from ...models.weights.writing import write_new
 from . import folders
 from . import node_io as io
 
 LARGEST = 16384
 FILTERS = ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
 
 
 def pictures_in(folder: str) -> list[str]:
     """Names of the pictures in a folder, sorted."""
-    return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in EXTENSIONS)
+    return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in folders.EXTENSIONS)
 
 
 def read_picture(path: str) -> tuple[Tensor, Tensor]:
@@ -86,18 +88,20 @@ class LoadImage(io.ComfyNode):
 def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
     """Write a batch as PREFIX_00001_.png, counting on from what is there. prefix may name a sub-folder, never one outside."""
     root = Path(folder).resolve()
-    path = (root / prefix).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"filename_prefix {prefix!r} leaves the output folder: use a name without ..")
+    try:
+        path = inside(root, prefix)
+    except ValueError as error:
+        raise ValueError(f"filename_prefix leaves the output folder or is no name ({error})") from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    pattern = re.compile(re.escape(path.name) + r"_(\d+)_\.png")
-    taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := pattern.fullmatch(p.name))]
-    made = []
-    for counter, image in enumerate(images, max(taken, default=0) + 1):
-        pixels = image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8)
-        name = f"{path.name}_{counter:05}_.png"
-        Image.fromarray(pixels).save(path.parent / name, compress_level=compress)
-        made.append({"filename": name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
+    pattern = re.escape(path.name) + r"_(\d{1,9})_\.png"
+    taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := re.fullmatch(pattern, p.name))]
+    counter, made = max(taken, default=0), []
+    for image in images:
+        picture = Image.fromarray(image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8))
+        names = (path.with_name(f"{path.name}_{number:05}_.png") for number in count(counter + 1))
+        written = write_new(names, lambda name: picture.save(name, "PNG", compress_level=compress))  # noqa: B023 (called at once)
+        counter = int(written.stem.rstrip("_").rpartition("_")[2])
+        made.append({"filename": written.name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
     return made
 
 

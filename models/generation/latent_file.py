@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
 from ..weights.errors import WeightsError
-from ..weights.numbered import write_numbered
+from ..weights.own_file import read_own, write_own
+from ..weights.words import reason, shown
 from .latents import Latents
 
-SUFFIX = ".safetensors"
 HEADER = "style_atelier.w"
 VERSION = 1
 
@@ -23,27 +18,24 @@ def write_latents(latents: Latents, path: Path) -> Path:
     tensors = {"w": latents.values.contiguous(), "average": latents.average.contiguous()}
     tensors |= {f"noise.{i}": level.float().cpu().contiguous() for i, level in enumerate(latents.noise)}
     facts = {"version": VERSION, "generator": latents.generator, "groups": latents.groups, "summary": latents.summary}
-    return write_numbered(path, SUFFIX, lambda name: save_file(tensors, name, {HEADER: json.dumps(facts)}))
+    return write_own(tensors, facts, HEADER, path)
 
 
 def read_latents(path: Path) -> Latents:
     """What `write_latents` saved. Raises WeightsError, in a sentence, for any other file."""
     try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            facts = json.loads((file.metadata() or {})[HEADER])
-            names = [name for name in sorted(file.keys(), key=order) if name.startswith("noise.")]
-            w, average, noise = file.get_tensor("w"), file.get_tensor("average"), tuple(file.get_tensor(n) for n in names)
+        tensors, facts = read_own(path, HEADER)
+        w, average = tensors["w"].float(), tensors["average"].float()
+        noise = tuple(tensors[name] for name in sorted(tensors, key=order) if name.startswith("noise."))
         middle, fine = (int(n) for n in facts["groups"])
-        if (
-            w.dim() != 3
-            or average.shape != w.shape[2:]
-            or not 0 <= middle <= fine <= w.shape[1]
-            or not bool(torch.isfinite(w).all())
-        ):
+        if w.dim() != 3 or not w.numel() or average.shape != w.shape[2:] or not 0 <= middle <= fine <= w.shape[1]:
             raise ValueError("its numbers have no such shape")
-        return Latents(w.float(), average.float(), str(facts["generator"]), (middle, fine), str(facts["summary"]), noise)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path.name} holds no points of W as Save W writes them ({error}): choose another file") from error
+        if any(level.dim() != 2 for level in noise):
+            raise ValueError("its noise has no such shape")
+        return Latents(w, average, shown(facts["generator"]), (middle, fine), shown(facts["summary"]), noise)
+    except (KeyError, ValueError, TypeError) as error:
+        why = reason(error)
+        raise WeightsError(f"{path.name} holds no points of W as Save W writes them ({why}): choose another file") from error
 
 
 def order(name: str) -> tuple[str, int]:

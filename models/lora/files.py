@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..weights.numbered import contained, write_numbered
+from ..weights.writing import contained, write_numbered
 from .formats import PEFT_HEADER
 from .merge import Merged
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.generation.latent_file import SUFFIX, read_latents, write_latents
+from ...models.generation.latent_file import read_latents, write_latents
 from ...models.generation.latents import Latents
+from ...models.weights.own_file import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
 from ..host.sockets import WSocket

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import folder_paths
 
 from ...models.weights.catalogue import FileSpec, load_catalogue
 from ...models.weights.download import fetch, settings_from_environment
+from ...models.weights.files import inside
+from ...models.weights.words import shown
 from .feedback import fetch_progress
 
 FOLDER = "style_atelier"
@@ -30,8 +33,11 @@ def model_files() -> list[str]:
 
 def file_stamp(choice: str | None) -> int:
     """When the file of this choice was last changed (ns); 0 for a choice that is no file, or comes over a wire (None)."""
-    path = folder_paths.get_full_path(FOLDER, choice) if choice else None
-    return Path(path).stat().st_mtime_ns if path else 0
+    try:
+        path = folder_paths.get_full_path(FOLDER, choice) if choice else None
+        return Path(path).stat().st_mtime_ns if path else 0
+    except (OSError, ValueError, TypeError):  # no name of a file: the node itself says so
+        return 0
 
 
 def temporary_file(suffix: str) -> Path:
@@ -53,12 +59,13 @@ class Locator:
         """A file of the person's under a models/style_atelier folder. Raises ValueError when it is not there."""
         folders = [Path(folder).resolve() for folder in folder_paths.get_folder_paths(FOLDER)]
         for folder in folders:
-            path = (folder / name).resolve()
-            if path.is_relative_to(folder) and path.is_file():
-                return self.remember(path)
+            with suppress(ValueError):
+                path = inside(folder, name)
+                if path.is_file():
+                    return self.remember(path)
         raise ValueError(
-            f"There is no file {name!r} under {folders[0]} (links that lead out of it are not followed): put it there, or "
-            "choose another entry of the list."
+            f"There is no file {shown(name, 80)!r} under {folders[0]} (links that lead out of it are not followed): put it "
+            "there, or choose another entry of the list."
         )
 
     def fetch(self, spec: FileSpec) -> Path:

@@ -6,7 +6,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...models.stylization.style_file import SUFFIX, read_style, write_style
+from ...models.stylization.style_file import read_style, write_style
+from ...models.weights.own_file import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
 from ..host.sockets import StyleSocket
