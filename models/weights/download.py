@@ -312,6 +312,9 @@ class _Exchange:
                     going = self._put(chunk)
                 self._put(None)
         except urllib.error.HTTPError as error:
+            target = error.headers.get("Location", "")
+            if 300 <= error.code < 400 and target and not urljoin(self._url, target).startswith("http"):
+                self._put(DownloadError(f"{host} redirects to {_place(target)}, which is not allowed"))
             self._put(Reply(error.code, _lower(error.headers), host))
             error.close()
         except DownloadError as error:
@@ -319,9 +322,8 @@ class _Exchange:
         except TimeoutError:
             self._put(TryAgain(f"{host} sends nothing for {self._timeout:g} seconds"))
         except OSError as error:
-            self._put(
-                TryAgain(f"{host} cannot be reached ({shown(getattr(error, 'reason', None) or error or type(error).__name__)})")
-            )
+            why = shown(getattr(error, "reason", None) or error or type(error).__name__)
+            self._put(TryAgain(f"{host} cannot be reached ({why})"))
         except (HTTPException, ValueError) as error:  # whose words are the server's
             self._put(TryAgain(f"{host} does not answer as a web server does ({type(error).__name__})"))
 
