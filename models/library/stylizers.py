@@ -18,7 +18,7 @@ from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
 from ..weights.catalogue import Entry, FileSpec, load_catalogue
 from ..weights.errors import CheckpointError
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
 POCKET = "Pocket (built-in)"
@@ -105,6 +105,7 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
 
 def as_encoder(checkpoint: Checkpoint) -> Encoder:
     """An Encoder from a recognized file."""
+    checkpoint = checkpoint.of_kind("encoder")
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_encoder(network, *_named_after(checkpoint))
@@ -121,6 +122,7 @@ def as_encoder(checkpoint: Checkpoint) -> Encoder:
 
 def as_decoder(checkpoint: Checkpoint) -> Decoder:
     """A Decoder from a recognized file."""
+    checkpoint = checkpoint.of_kind("decoder")
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_decoder(network, *_named_after(checkpoint))
@@ -133,6 +135,9 @@ def as_decoder(checkpoint: Checkpoint) -> Decoder:
 
 def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = None) -> Stylizer:
     """A Stylizer from one recognized file; title and license from the catalogue where it has the file."""
+    checkpoint = checkpoint.of_kind("stylizer")
+    if checkpoint.kind == "stylizer" and any(other.kind == "stylizer" for other in checkpoint.others):
+        raise several(checkpoint, "stylizer")
     if checkpoint.architecture == "cap-vstnet":
         named = entry.name if entry else checkpoint.path.name
         checkpoint = replace(checkpoint, config=families.cap_vstnet.of_kind(checkpoint.config, named))
@@ -140,7 +145,9 @@ def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = No
     known = architecture(checkpoint.architecture)
     if known.stylizer is not None:
         title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.license)
-        return known.stylizer(network, name or checkpoint.path.name, title, license)
+        made = known.stylizer(network, name or checkpoint.path.name, title, license)
+        made.notes = checkpoint.notes
+        return made
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")

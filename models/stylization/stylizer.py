@@ -66,6 +66,7 @@ class Stylizer(ABC):
     name: str
     title: str
     license: str
+    notes: tuple[str, ...] = ()
     module: nn.Module
     bytes_per_pixel: float
     resident_bytes_per_pixel: float = 0.0
