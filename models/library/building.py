@@ -11,11 +11,8 @@ from torch.overrides import TorchFunctionMode
 
 from ..architecture import Architecture, Tensors
 from ..weights.containers import is_finite
+from ..weights.errors import FAULTS
 
-FAULTS = (
-    *(RuntimeError, KeyError, IndexError, ValueError, TypeError, AttributeError, OverflowError, ZeroDivisionError),
-    *(MemoryError, RecursionError, AssertionError),
-)
 SPARE_BYTES = 128 << 20
 TIMES = 8  # networks make buffers and parts of their own that files do not hold
 MOST_CALLS = 300_000

@@ -17,9 +17,9 @@ from .. import families
 from ..architecture import Architecture, Kind, Tensors
 from ..encoders.encoder import no_gradients
 from ..weights.convert import safetensors_beside
-from ..weights.errors import CheckpointError
+from ..weights.errors import FAULTS, CheckpointError
 from ..weights.readers import Raw, read_checkpoint
-from .building import FAULTS, build, check_weights, fits
+from .building import build, check_weights, fits
 from .foreign import stranger
 from .wrapped import Part, find_parts, is_counter, unwrapped
 
