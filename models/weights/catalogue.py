@@ -49,6 +49,11 @@ class FileSpec:
     git_blob: str | None = None
     manual: str = ""
 
+    @property
+    def has_hash(self) -> bool:
+        """Whether a whole hash is published, so that no other bytes can take the file's place."""
+        return self.sha256 is not None or self.git_blob is not None
+
 
 @dataclass(frozen=True)
 class Entry:

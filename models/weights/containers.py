@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def is_finite(tensor: Tensor) -> bool:
     if tensor.itemsize == 1:  # float8 has no sums
         tensor = tensor.float()
     total = tensor.sum(dtype=torch.float64 if tensor.dtype == torch.float64 else torch.float32)
-    return bool(torch.isfinite(total)) or bool(torch.isfinite(tensor).all())
+    return isfinite(total.item()) or bool(torch.isfinite(tensor).all())
 
 
 def _collect(

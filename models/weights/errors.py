@@ -1,6 +1,14 @@
 """The errors of the weights: each message is one sentence that a person can act on."""
 
+import struct
+
 from .words import LONGEST_SENTENCE, shown
+
+# What damaged content makes of a reader's own code: every reader turns these into a sentence.
+FAULTS = (
+    *(ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, MemoryError, RuntimeError),
+    *(struct.error, AssertionError, ZeroDivisionError),
+)
 
 
 class WeightsError(Exception):

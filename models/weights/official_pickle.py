@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .budget import Budget
 from .containers import split_networks
-from .errors import CheckpointError
+from .errors import FAULTS, CheckpointError
 from .inert_names import is_data
 from .pickle_numbers import Tensors, array_of, bytes_of, is_call, length_of
 from .pickle_tree import Call, read_tree
@@ -53,7 +53,7 @@ def read_official(path: Path, data: memoryview, budget: Budget) -> tuple[State, 
                 raise ValueError("it holds no networks")
             return found
         return {}, *reader.networks(tree)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError, MemoryError, RuntimeError) as error:
+    except FAULTS as error:
         raise CheckpointError(
             f"{path} is a bare pickle but no network as NVIDIA publishes them ({reason(error)}), and no code from a checkpoint "
             "is ever run; choose another file."

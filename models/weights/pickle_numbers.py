@@ -142,8 +142,10 @@ def flat_numbers(content: memoryview | bytes, dtype: torch.dtype) -> Tensor:
         return torch.empty(0, dtype=dtype)
     if not isinstance(content, memoryview) or content.readonly:
         content = memoryview(bytearray(content))
-    made = torch.frombuffer(content, dtype=torch.uint8)
-    return (made if made.data_ptr() % dtype.itemsize == 0 else made.clone()).view(dtype)
+    made = torch.frombuffer(content, dtype=dtype, count=count)
+    if made.data_ptr() % dtype.itemsize:
+        made = torch.frombuffer(bytearray(content), dtype=dtype, count=count)
+    return made
 
 
 # numpy

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .budget import Budget
 from .containers import check_tensors, pick, split_networks
-from .errors import CheckpointError
+from .errors import FAULTS, CheckpointError
 from .files import map_plain
 from .json_text import read_json
 from .official_pickle import read_official
@@ -20,6 +20,7 @@ from .tf_bundle import data_files, index_of, read_bundle
 from .tf_v1 import read_v1
 from .tfjs import read_tfjs
 from .torch_file import read_legacy, read_zip
+from .words import reason
 
 # Keys of the metadata that the converter writes.
 NETWORKS = "style_atelier.networks"
@@ -45,7 +46,13 @@ class Raw:
 
 def read_checkpoint(path: Path) -> Raw:
     """The tensors of the file at `path`; CheckpointError in one sentence for every file that is not a sound checkpoint."""
-    path = Path(path)
+    try:
+        return _read(Path(path))
+    except (*FAULTS, OSError) as error:  # the readers know their own; this is for what none of them foresaw
+        raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {reason(error)}); download it again.") from error
+
+
+def _read(path: Path) -> Raw:
     bundle = index_of(path)
     if bundle is not None:
         size = bundle.stat().st_size + sum(file.stat().st_size for file in data_files(bundle))

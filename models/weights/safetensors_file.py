@@ -22,6 +22,7 @@ from .words import reason
 
 LARGEST_HEADER = 50_000_000
 METADATA = "__metadata__"
+HEADER_DEPTH = 4
 DTYPES: dict[str, torch.dtype] = {
     name: getattr(torch, kind)
     for name, kind in (
@@ -42,7 +43,7 @@ def read_safetensors(path: Path, budget: Budget | None = None) -> tuple[dict[str
     if size < 8 or length > min(LARGEST_HEADER, size - 8):
         raise CheckpointError(f"{path} is cut short or damaged: its header claims {length:,} bytes; download it again.")
     try:
-        header = read_json(bytes(data[8 : 8 + length]))
+        header = read_json(bytes(data[8 : 8 + length]), deepest=HEADER_DEPTH)
         metadata = header.pop(METADATA, None) or {}
         rows = sorted(((*_place(row), name, row) for name, row in header.items()), key=lambda row: row[:2])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, MemoryError) as error:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .budget import Budget
-from .errors import CheckpointError
+from .errors import FAULTS, CheckpointError
 from .files import map_plain
 from .inert_names import is_data
 from .outsiders import outsider_archive
@@ -80,7 +80,7 @@ def _guarded(path: Path, read: Callable[[memoryview], Any]) -> Any:
         ) from error
     except TooMany as error:
         raise CheckpointError(f"{path} claims a tensor of {error}, more than the file holds; download it again.") from error
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError, RecursionError, MemoryError, RuntimeError) as error:
+    except FAULTS as error:
         raise CheckpointError(f"{path} is cut short or damaged ({reason(error)}); download it again.") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LONGEST = 160
-LONGEST_SENTENCE = 700
+LONGEST_SENTENCE = 590
 CUT = " ... "
 
 

@@ -21,7 +21,7 @@ from .files import inside
 
 Write = Callable[[str], None]
 
-TEMPORARY = re.compile(r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-\d+\.tmp$")
+TEMPORARY = r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-\d+\.tmp$"
 DAY = 24 * 3600.0
 LONGEST_STEM = 180
 _MACHINE = f"{crc32(socket.gethostname().encode()):08x}"
@@ -114,7 +114,7 @@ def _takes(temporary: Path, target: Path) -> bool:
 
 
 def _is_left_over(name: str, changed: float) -> bool:
-    found = TEMPORARY.search(name)
+    found = re.search(TEMPORARY, name)
     if found is None:
         return False
     if found["machine"] != _MACHINE:  # another machine's, or that of a container that is gone
