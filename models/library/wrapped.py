@@ -16,7 +16,9 @@ WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."
 COUNTERS = ("total_ops", "total_params", "n_averaged", "initted", "step")  # of thop, of averaged models
 AVERAGED = re.compile(r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_model")
 # First components of names of what only serves training: discriminators, losses and the networks that they look through.
-TRAINING = re.compile(r"(net)?_?(d|dis\w*|vgg\w*|lpips\w*|criterion\w*|loss\w*|perceptual\w*|optim\w*)(_?[a-z0-9]{1,2})?", re.IGNORECASE)
+TRAINING = re.compile(
+    r"(net)?_?(d|dis\w*|vgg\w*|lpips\w*|criterion\w*|loss\w*|perceptual\w*|optim\w*)(_?[a-z0-9]{1,2})?", re.IGNORECASE
+)
 DEEPEST = 5
 MOST_PARTS = 400
 # What a person loads a file for, before what only served its training.
