@@ -91,7 +91,7 @@ def _byte(data: bytearray, rng: random.Random) -> None:
 
 
 def _cut(data: bytearray, rng: random.Random) -> None:
-    del data[rng.randrange(1, len(data)) :]
+    del data[rng.randrange(len(data)) + 1 :]
 
 
 def _drop(data: bytearray, rng: random.Random) -> None:
