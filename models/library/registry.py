@@ -126,10 +126,8 @@ def recognized(path: Path, raw: Raw, hint: str | None = None) -> Checkpoint:
     counted = [key for key, tensor in raw.tensors.items() if is_counter(key, tensor)]
     if counted:
         log.info("%s: left out %d counters beside the weights, such as %s", path.name, len(counted), counted[0])
-    if hint:
-        parts = [Part("", architecture(hint), unwrapped(raw.tensors))]
-    else:
-        parts = find_parts(raw.tensors, raw.networks, recognize)
+    named = Part("", architecture(hint), unwrapped(raw.tensors)) if hint else None
+    parts = [named] if named else find_parts(raw.tensors, raw.networks, recognize)
     if not parts:
         raise CheckpointError(stranger(path.name, raw.tensors))
     first, *rest = parts

@@ -28,8 +28,8 @@ def register_folder() -> None:
 
 
 def model_files(kind: str = "") -> list[str]:
-    """The person's files under models/style_atelier, relative and with forward slashes, as `Locator.file` takes them: without links
-    that lead out of their folder. kind: only what a loader for it can load, or what nobody has looked into yet.
+    """The person's files under models/style_atelier, relative and with forward slashes, as `Locator.file` takes them: without
+    links that lead out of their folder. kind: only what a loader for it can load, or what nobody has looked into yet.
     """
     folders = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
     known = read_known(folders[0]) if kind and folders else {}

@@ -235,3 +235,37 @@ def test_generators_that_are_not_square(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not square") as caught:
         open_checkpoint(saved(tmp_path, state))
     assert "choose a StyleGAN2" not in str(caught.value)
+
+
+class Block(nn.Module):
+    """A whole module is saved with its class by name."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        layers = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width), nn.ReLU(True)]
+        layers += [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
+        self.conv_block = nn.Sequential(*layers)
+
+
+class Painter(nn.Module):
+    def __init__(self, width: int = 4, blocks: int = 6) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, width, 7), nn.InstanceNorm2d(width), nn.ReLU(True)]
+        for w in (width, 2 * width):
+            layers += [nn.Conv2d(w, 2 * w, 3, 2, 1), nn.InstanceNorm2d(2 * w), nn.ReLU(True)]
+        layers += [Block(4 * width) for _ in range(blocks)]
+        for w in (4 * width, 2 * width):
+            layers += [nn.ConvTranspose2d(w, w // 2, 3, 2, 1, 1), nn.InstanceNorm2d(w // 2), nn.ReLU(True)]
+        self.model = nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("form", ["bare", "in a dict", "DataParallel"])
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+def test_whole_modules(form: str, legacy: bool, tmp_path: Path, wanted: Tensor) -> None:
+    network = Painter()
+    network.load_state_dict(PLAIN)
+    content: Any = {"bare": network, "in a dict": {"netG": network, "epoch": 1}, "DataParallel": nn.DataParallel(network)}[form]
+    path = tmp_path / "whole.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    assert torch.equal(painted(path), wanted)
