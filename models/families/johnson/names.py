@@ -101,7 +101,7 @@ def count(tensors: Tensors, name: Callable[[int], str]) -> int:
 
 def parameters(keys: Keys, numbered: bool = False, affine: Affine = "weight and bias") -> dict[str, str]:
     """Name of a parameter -> key in the file."""
-    words = dict(zip(("weight", "bias"), affine.split(" and "), strict=True))
+    words: dict[str, str] = dict(zip(("weight", "bias"), affine.split(" and "), strict=True))
     names: dict[str, str] = {}
     for layer, (conv, norm) in keys.items():
         places = ("conv.weight", "conv.bias", "norm.weight", "norm.bias") if layer != "out" else ("weight", "bias")
