@@ -14,11 +14,9 @@ from ..architecture import Architecture, Kind, Tensors
 
 WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_forward_module.")  # at any depth of a name
 COUNTERS = ("total_ops", "total_params", "n_averaged", "initted", "step")  # of thop, of averaged models
-AVERAGED = re.compile(r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_model")
+AVERAGED = r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_model"
 # First components of names of what only serves training: discriminators, losses and the networks that they look through.
-TRAINING = re.compile(
-    r"(net)?_?(d|dis\w*|vgg\w*|lpips\w*|criterion\w*|loss\w*|perceptual\w*|optim\w*)(_?[a-z0-9]{1,2})?", re.IGNORECASE
-)
+TRAINING = r"(?i)(net)?_?(d|dis\w*|vgg\w*|lpips\w*|criterion\w*|loss\w*|perceptual\w*|optim\w*)(_?([ab]|[0-9]+))?"
 DEEPEST = 5
 MOST_PARTS = 400
 # What a person loads a file for, before what only served its training.
@@ -66,7 +64,7 @@ def is_counter(key: str, tensor: Tensor) -> bool:
 def serves_training(key: str) -> bool:
     """Whether a name lies under that of a discriminator, a loss or the like."""
     start, dot, _ = key.partition(".")
-    return bool(dot) and TRAINING.fullmatch(start) is not None
+    return bool(dot) and re.fullmatch(TRAINING, start) is not None
 
 
 def find_parts(
@@ -137,9 +135,9 @@ def _within(state: Tensors, other: Tensors) -> bool:
 
 
 def _chosen(found: list[Part], whole: Tensors) -> list[Part]:
-    averaged = {_plain(part.name) for part in found if AVERAGED.search(part.name)}
-    kept = [part for part in found if AVERAGED.search(part.name) or _plain(part.name) not in averaged]
-    alone = [part for part in kept if AVERAGED.search(part.name)]
+    averaged = {_plain(part.name) for part in found if re.search(AVERAGED, part.name)}
+    kept = [part for part in found if re.search(AVERAGED, part.name) or _plain(part.name) not in averaged]
+    alone = [part for part in kept if re.search(AVERAGED, part.name)]
     if averaged and len({part.architecture.id for part in kept}) == 1 and alone:
         kept = alone  # the averaged network has a name that says nothing of its twin's
     numbers = sum(tensor.numel() for tensor in whole.values())
@@ -149,4 +147,4 @@ def _chosen(found: list[Part], whole: Tensors) -> list[Part]:
 
 
 def _plain(name: str) -> str:
-    return AVERAGED.sub("", name).strip("._")
+    return re.sub(AVERAGED, "", name).strip("._")
