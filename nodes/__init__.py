@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from comfy_api.latest import ComfyExtension, io
 
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
@@ -15,6 +16,7 @@ from .generation.project import Project
 from .generation.synthesize import Synthesize
 from .host.folders import register_folder
 from .host.guard import guarded
+from .host.versions import check_torch
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
@@ -98,7 +100,8 @@ class StyleAtelier(ComfyExtension):
     """The pack as the host sees it."""
 
     async def on_load(self) -> None:
-        """Tell the host about the model folder and the page's routes."""
+        """Tell the host about the model folder and the page's routes. Raises RuntimeError for a PyTorch that is too old."""
+        check_torch(torch.__version__)
         register_folder()
         register_routes()
         register_explorer()

@@ -15,12 +15,14 @@ import comfy.model_management as mm
 import comfy.utils
 from PIL import Image
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ...models.progress import Progress
 from ...models.weights.words import shown
 
 PREVIEW_SIDE = 512
 SECONDS_BETWEEN_REPORTS = 0.2
+SECONDS_BETWEEN_LOOKS = 0.05
 STEPS = 1000  # of the bar, for each part of the work
 STEEPEST = 256  # the longer side of a preview over the shorter one
 LONGEST_LINE = 400
@@ -50,6 +52,22 @@ def stop_if_asked(*_: object) -> None:
 def every_layer() -> Callable[..., None]:
     """What each layer calls before it works; it raises when the person pressed stop, or the page wants something else."""
     return _glance.get() or stop_if_asked
+
+
+class Interruptible(TorchFunctionMode):
+    """Within it every call into PyTorch looks for the person's stop now and then: for work that is no network's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked = time.monotonic()
+        self._look = every_layer()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        now = time.monotonic()
+        if now - self._looked > SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self._look()
+        return func(*args, **(kwargs or {}))
 
 
 def blocker(reason: str) -> Any:

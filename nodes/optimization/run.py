@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ...models.objectives.objective import Objective, Objectives
+from ...models.ops.padding import same_size
 from ...models.optimization.chart import curve_picture, under
 from ...models.optimization.engine import Optimization, OptimizeSettings, begin, optimize
 from ...models.optimization.memory import MemoryPlan, plan
@@ -85,14 +86,14 @@ def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
         job = replace(job, wired=replace(job.wired, objectives=plain(job.wired.objectives)))
         for i in range(job.batch):
             if stopped:
-                made.append(untouched(job, i))
-                continue
+                break
             try:
                 made.append(one(job, i, device, watch.part(i)))
             except Interrupted:
                 _stops += 1
                 stopped = True
                 made.append(so_far(job, i))
+    made += not_reached(job, len(made))
     text = "\n\n".join((f"picture {i}\n" if job.batch > 1 else "") + found.report for i, found in enumerate(made))
     show(text)
     return torch.cat([m.picture for m in made]), text, torch.cat([m.curve for m in made])
@@ -152,6 +153,17 @@ def so_far(job: Job, index: int) -> Result:
     if begun is None:
         return untouched(job, index)
     return result_of(job.wired.objectives, begun.settings, begun.at, job, [*begun.notes, "stopped: queue it again to go on"])
+
+
+def not_reached(job: Job, first: int) -> list[Result]:
+    """All of the batch from `first` on, after a stop: whoever pressed it does not wait for each to be prepared and drawn."""
+    if first == job.batch:
+        return []
+    one = untouched(job, first)
+    if job.starts is None:
+        return [one] * (job.batch - first)
+    starts = (job.starts[index % len(job.starts)][None] for index in range(first, job.batch))
+    return [replace(one, picture=same_size(start.cpu().float(), job.height, job.width)) for start in starts]
 
 
 def untouched(job: Job, index: int) -> Result:
