@@ -75,7 +75,10 @@ def test_settings_beside_pefts_own_file_alone(tmp_path: Path) -> None:
 def test_cloneofsimo_by_widths() -> None:
     """The place of the middle block and of GEGLU is read from the sizes."""
     widths = {"down": (4, 4, 8, 8, 16, 16), "up": (16, 16, 16, 8, 8, 8, 4, 4, 4), "middle": (16,)}
-    for order, last in ((("down", "up", "middle"), "mid_block"), (("down", "middle", "up"), "up_blocks.3.attentions.2")):
+    for order, last in (
+        (("down", "up", "middle"), "mid_block.attentions.0"),
+        (("down", "middle", "up"), "up_blocks.3.attentions.2"),
+    ):
         tensors, number = {}, 0
         for width in (w for part in order for w in widths[part]):
             for out, inputs in [(width, width)] * 4 + [
