@@ -72,29 +72,28 @@ def test_settings_beside_pefts_own_file_alone(tmp_path: Path) -> None:
     assert settings_beside(tmp_path / "other.safetensors") == {}
 
 
-def test_cloneofsimo_by_widths() -> None:
-    """The place of the middle block and of GEGLU is read from the sizes."""
-    widths = {"down": (4, 4, 8, 8, 16, 16), "up": (16, 16, 16, 8, 8, 8, 4, 4, 4), "middle": (16,)}
-    for order, last in (
+@pytest.mark.parametrize(
+    ("order", "last"),
+    [
         (("down", "up", "middle"), "mid_block.attentions.0"),
         (("down", "middle", "up"), "up_blocks.3.attentions.2"),
-    ):
-        tensors, number = {}, 0
-        for width in (w for part in order for w in widths[part]):
-            for out, inputs in [(width, width)] * 4 + [
-                (8 * width, width),
-                (width, width),
-                (width, 6),
-                (width, 6),
-                (width, width),
-            ]:
-                tensors |= {f"unet:{number}:up": torch.ones(out, 2), f"unet:{number}:down": torch.ones(2, inputs)}
-                number += 1
-        names = list(modules_of(plain(tensors, {}).tensors)[0])
-        assert len(names) == 144
-        assert names[4] == "unet.down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj"
-        assert names[6].endswith("attn2.to_k")
-        assert names[-1] == f"unet.{last}.transformer_blocks.0.attn2.to_out.0"
+    ],
+)
+def test_cloneofsimo_by_widths(order: tuple[str, ...], last: str) -> None:
+    """The place of the middle block and of GEGLU is read from the sizes."""
+    widths = {"down": (4, 4, 8, 8, 16, 16), "up": (16, 16, 16, 8, 8, 8, 4, 4, 4), "middle": (16,)}
+    sizes = []
+    for width in (w for part in order for w in widths[part]):
+        attention, wide, text = (width, width), (8 * width, width), (width, 6)
+        sizes += [*[attention] * 4, wide, attention, text, text, attention]
+    tensors = {}
+    for number, (out, inputs) in enumerate(sizes):
+        tensors |= {f"unet:{number}:up": torch.ones(out, 2), f"unet:{number}:down": torch.ones(2, inputs)}
+    names = list(modules_of(plain(tensors, {}).tensors)[0])
+    assert len(names) == 144
+    assert names[4] == "unet.down_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj"
+    assert names[6].endswith("attn2.to_k")
+    assert names[-1] == f"unet.{last}.transformer_blocks.0.attn2.to_out.0"
 
 
 def test_a_list_of_cloneofsimo(tmp_path: Path) -> None:
