@@ -170,7 +170,7 @@ class PatchMatch:
             self._attempt(found, slice(first, last), torch.arange(first, last, device=found.device))
 
     def _attempt(self, found: Tensor, where: slice | Tensor, positions: Tensor) -> None:
-        """Take the places `found` at the positions where they cost less. where: the same positions, as a slice if they are one."""
+        """Take the places `found` at the positions where they cost less. where: the positions, as a slice if they are one."""
         penalty = self.penalty.index_select(0, found)
         limit = self.total[where] - penalty
         near = self.head.index_select(0, found).sub_(self.target_head[where])

@@ -138,7 +138,7 @@ class Synthesizer:
         source_size = reduced_size(self.style.shape[-2:], level)
         unit = energy_unit(torch.cat([self.style_weights, self.weights]), patch)
         basis = fit_basis(style, self.style_weights, patch, KEPT, AXES, unit, self.chance)
-        sources, targets, axes = [project(style, basis)], [], len(basis.kernels)
+        sources, targets = [project(style, basis)], []
         if self.guides:
             source, target = (
                 whole_numbers(torch.cat([reduced(side, level) for side in sides], dim=1))

@@ -21,12 +21,11 @@ QUICK = PatchSettings(rounds=3, searches=3)
 def smooth(height: int, width: int, seed: int, channels: int = 3) -> Tensor:
     """A picture [1, C, H, W] with structure of several sizes."""
     chance = torch.Generator().manual_seed(seed)
-    made = sum(
-        F.interpolate(torch.rand(1, channels, height // s + 1, width // s + 1, generator=chance), (height, width), mode="bicubic")
-        for s in (24, 8, 3)
-    )
-    assert isinstance(made, Tensor)
-    return (made / 3).clamp(0, 1)
+    parts = []
+    for step in (24, 8, 3):
+        drawn = torch.rand(1, channels, height // step + 1, width // step + 1, generator=chance)
+        parts.append(F.interpolate(drawn, (height, width), mode="bicubic"))
+    return torch.stack(parts).mean(0).clamp(0, 1)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +63,13 @@ def test_a_search_never_raises_the_cost_and_stays_inside() -> None:
     for _ in range(4):
         match.search(1, lambda: None)
         costs.append(match.total.sum())
-    assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[-1] < 0.5 * costs[0]
     rows, columns = match.index // 50, match.index % 50
-    assert rows.min() >= 2 and rows.max() < 38 and columns.min() >= 2 and columns.max() < 48
+    assert rows.min() >= 2
+    assert rows.max() < 38
+    assert columns.min() >= 2
+    assert columns.max() < 48
 
 
 def test_projected_patches_have_the_distances_of_the_patches() -> None:
@@ -109,7 +112,8 @@ def test_equal_guides_give_the_style_back() -> None:
     style, guide = smooth(HEIGHT, WIDTH, 7), smooth(HEIGHT, WIDTH, 8)
     made = synthesize(style, [Guide(guide, guide, 6.0)], (HEIGHT, WIDTH), PatchSettings(uniformity=0.0))
     error = 255 * (made.picture - style).abs()[..., 4:-4, 4:-4]  # at the border no patch has its middle
-    assert error.mean() < 0.5 and (error < 8).float().mean() > 0.99
+    assert error.mean() < 0.5
+    assert (error < 8).float().mean() > 0.99
 
 
 def test_a_guide_of_regions_paints_by_numbers() -> None:
@@ -117,7 +121,8 @@ def test_a_guide_of_regions_paints_by_numbers() -> None:
     labels = torch.cat([torch.zeros(1, 1, 48, 32), torch.ones(1, 1, 48, 32)], dim=3)
     wanted = (torch.arange(40)[:, None] > 20).float().expand(40, 56)[None, None]
     made = synthesize(style, [Guide(labels, wanted, 4.0)], (40, 56), QUICK).picture
-    assert made[:, :, :18].mean() < 0.35 and made[:, :, 23:].mean() > 0.65
+    assert made[:, :, :18].mean() < 0.35
+    assert made[:, :, 23:].mean() > 0.65
 
 
 def test_a_constant_style_gives_itself() -> None:
@@ -155,7 +160,8 @@ def test_the_same_seed_is_the_same_bytes_with_any_number_of_threads() -> None:
         made.append(synthesize(style, [Guide(guide, wanted, 2.0)], (41, 47), QUICK).picture)
     torch.set_num_threads(threads)
     other = synthesize(style, [Guide(guide, wanted, 2.0)], (41, 47), PatchSettings(rounds=3, searches=3, seed=1)).picture
-    assert torch.equal(*made) and not torch.equal(made[0], other)
+    assert torch.equal(*made)
+    assert not torch.equal(made[0], other)
 
 
 def test_a_picture_too_large_to_search_takes_over_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +181,8 @@ def test_progress_is_shown_and_stops_the_work() -> None:
 
     with pytest.raises(InterruptedError):
         synthesize(smooth(64, 64, 18), [], (64, 64), PatchSettings(), watch)
-    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen) and any(preview for _, _, preview in seen)
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert any(preview for _, _, preview in seen)
 
 
 def test_what_does_not_fit_is_refused_in_one_sentence() -> None:
