@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..progress import Progress, silent
+from ..progress import Progress, glance, silent
 from .brushes import Brush
 from .jitter import Jitter
 from .orientation import Orientation
@@ -22,6 +22,8 @@ from .strokes import Strokes, joined
 
 BRIGHTNESS = (0.30, 0.59, 0.11)
 PAPER_SIDE = 500  # pixels of the paper's pictures, to which its radii belong
+FARTHEST = 1e4
+THRESHOLD_OF_BARE = 1e3
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Reference:
     direction: Tensor
 
 
+@dataclass(frozen=True)
+class Painting:
+    """Strokes, and the picture [1, 3, H, W] in 0..1 that they are at the size they were made at."""
+
+    strokes: Strokes
+    picture: Tensor
+
+
 def paint(
     rgb: Tensor,
     style: StrokeStyle,
@@ -66,20 +76,20 @@ def paint(
     canvas: Tensor | None = None,
     brush: Brush | None = None,
     progress: Progress = silent,
-) -> Strokes:
-    """Strokes of a picture [1, 3, H, W] in 0..1. Radii are in pixels of this picture: scale a style with `scaled` for others.
+) -> Painting:
+    """A picture [1, 3, H, W] in 0..1 in strokes. Radii are in pixels of this picture: scale a style with `scaled` for others.
 
     field: the way strokes go, in place of across the slopes of brightness. canvas: what is painted on already; only places that differ
-    from it get strokes. Their background is the picture's mean color.
+    from it get strokes. Else they lie on the picture's mean color.
     """
     target = 255 * rgb
-    # The paper begins with a color that is farther than the threshold from every other.
-    shown = torch.full_like(target, 1e4) if canvas is None else 255 * canvas
-    chance = torch.Generator().manual_seed(seed)
     ground = rgb.mean((0, 2, 3))
+    picture = ground.view(1, 3, 1, 1).expand_as(rgb) if canvas is None else canvas
+    # The paper begins with a color that is farther than the threshold from every other.
+    shown = torch.full_like(target, FARTHEST) if canvas is None else 255 * canvas
+    chance = torch.Generator().manual_seed(seed)
     layers: list[Strokes] = []
     for number, radius in enumerate(style.radii):
-        progress(number, len(style.radii), None if canvas is None and not number else (shown / 255).clamp(0, 1))
         reference = reference_of(target, radius, style, field)
         starts = seeds(reference.picture, shown, radius, style)
         order = torch.randperm(len(starts), generator=chance)
@@ -90,23 +100,19 @@ def paint(
             *rgb.shape[-2:],
             points=points.flip(2) + 0.5,
             counts=counts,
-            radius=torch.full((len(starts),), float(radius), device=rgb.device),
-            color=style.jitter.apply(color, chance).clamp(0, 1),
+            radius=torch.full((len(starts),), float(radius), device=rgb.device, dtype=rgb.dtype),
+            color=style.jitter.apply(color, chance),
             layer=torch.zeros_like(counts),
             opacity=(style.opacity if canvas is not None or number else 1.0,),
-            background=ground,
+            background=ground if canvas is None else None,
         )
         layers.append(layer)
-        if len(starts) and number + 1 < len(style.radii):
-            shown = painted(layer, shown, ground, brush)
-    return joined(layers)
-
-
-def painted(layer: Strokes, shown: Tensor, ground: Tensor, brush: Brush | None) -> Tensor:
-    """The canvas in 0..255 after a layer; what was bare and stays so is the ground."""
-    bare = shown > 1e3
-    base = torch.where(bare, ground.view(1, 3, 1, 1), shown / 255)
-    return 255 * render(layer, base, brush)
+        picture = render(layer, picture, brush)
+        bare = shown[:, :1] > THRESHOLD_OF_BARE
+        untouched = bare & (picture == ground.view(1, 3, 1, 1)).all(1, keepdim=True)
+        shown = torch.where(untouched, FARTHEST, 255 * picture)
+        progress(number + 1, len(style.radii), glance(picture))
+    return Painting(joined(layers), picture)
 
 
 def reference_of(target: Tensor, radius: float, style: StrokeStyle, field: Orientation | None) -> Reference:

@@ -10,7 +10,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Jitter:
-    """How far each may move, by up to half of it to either side, of its whole range (0 to 1)."""
+    """How far each may move, by up to half of it to either side: hue of the whole circle, the others of their own value, since the
+    paper leaves open of what.
+    """
 
     red: float = 0.0
     green: float = 0.0
@@ -25,12 +27,12 @@ class Jitter:
             return color
         drawn = torch.rand(len(color), 6, generator=chance).to(color) - 0.5
         moved = drawn * color.new_tensor(astuple(self))
-        rgb = (color + moved[:, :3]).clamp(0, 1)
+        rgb = (color * (1 + moved[:, :3])).clamp(0, 1)
         if not (self.hue or self.saturation or self.value):
             return rgb
         hue, saturation, value = rgb_to_hsv(rgb).unbind(1)
-        hsv = [(hue + moved[:, 3]) % 1, (saturation + moved[:, 4]).clamp(0, 1), (value + moved[:, 5]).clamp(0, 1)]
-        return hsv_to_rgb(torch.stack(hsv, 1))
+        saturation, value = (saturation * (1 + moved[:, 4])).clamp(0, 1), (value * (1 + moved[:, 5])).clamp(0, 1)
+        return hsv_to_rgb(torch.stack([(hue + moved[:, 3]) % 1, saturation, value], 1))
 
 
 def rgb_to_hsv(rgb: Tensor) -> Tensor:

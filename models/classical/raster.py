@@ -42,33 +42,31 @@ def render(
             raise ValueError("the strokes have no background: give the picture that they are to lie on")
         canvas = strokes.background.view(1, 3, 1, 1).expand(1, 3, height, width)
     made = canvas.clone(memory_format=torch.contiguous_format)
-    box = strokes.box()
+    box, parts = strokes.box(), [strokes.chosen(strokes.layer == n).parts() for n in range(len(strokes.opacity))]
     places = list(tiles(height, width, tile, 0, 1))
     for number, place in enumerate(places):
-        paint_tile(place.outer(made), place, strokes, box, brush)
+        paint_tile(place.outer(made), place, strokes, box, parts, brush)
         progress(number + 1, len(places), glance(made))
     return made
 
 
-def paint_tile(canvas: Tensor, place: Tile, strokes: Strokes, box: Tensor, brush: Brush | None) -> None:
+def paint_tile(canvas: Tensor, place: Tile, strokes: Strokes, box: Tensor, parts: list[int], brush: Brush | None) -> None:
     """Paint the strokes that reach into a tile on its canvas [1, 3, h, w], in place."""
     left, top = place.columns.start, place.rows.start
     right, bottom = place.columns.stop, place.rows.stop
     near = (box[:, 2] > left - 1) & (box[:, 3] > top - 1) & (box[:, 0] < right + 1) & (box[:, 1] < bottom + 1)
     found = torch.nonzero(near)[:, 0]
-    if not len(found):
-        return
-    shift = strokes.points.new_tensor([left, top])
     for number, opacity in enumerate(strokes.opacity):
-        layer = strokes.chosen(found[strokes.layer[found] == number])
-        if len(layer):
-            paint_layer(canvas, layer, layer.polylines() - shift, opacity, brush)
+        which = found[strokes.layer[found] == number]
+        if len(which):
+            within = which - int((strokes.layer < number).sum())
+            paint_layer(canvas, (left, top), strokes.chosen(which), within, parts[number], opacity, brush)
 
 
 @dataclass(frozen=True)
 class Pieces:
     """Straight pieces of strokes: where each begins [n, 2], its unit direction [n, 2], length, radius, the rank of its stroke from 1,
-    and how far along its stroke it begins.
+    how far along its stroke it begins, how long that is, and which of its layer's strokes it is.
     """
 
     start: Tensor
@@ -78,6 +76,7 @@ class Pieces:
     rank: Tensor
     before: Tensor
     total: Tensor
+    number: Tensor
 
     def batches(self) -> Iterator[Tensor]:
         """Places of the pieces, from the last painted to the first, in batches that grow."""
@@ -104,7 +103,7 @@ class Pieces:
                 yield some, size
 
 
-def pieces_of(lines: Tensor, strokes: Strokes) -> Pieces:
+def pieces_of(lines: Tensor, radius: Tensor, number: Tensor) -> Pieces:
     """Every stroke's pieces of some length, and one of length 0 for dots."""
     a, b = lines[:, :-1], lines[:, 1:]
     if lines.shape[1] == 1:
@@ -118,21 +117,38 @@ def pieces_of(lines: Tensor, strokes: Strokes) -> Pieces:
     direction = step / length.clamp_min(1e-6)[..., None]
     direction[..., 0] += (length <= 1e-6).to(direction)  # a dot looks to the right
     return Pieces(
-        a[live], direction[live], length[live], strokes.radius[which], which + 1, before[live], length.sum(1)[which]
+        a[live],
+        direction[live],
+        length[live],
+        radius[which],
+        which + 1,
+        before[live],
+        length.sum(1)[which],
+        number[which],
     )
 
 
-def paint_layer(canvas: Tensor, strokes: Strokes, lines: Tensor, opacity: float, brush: Brush | None) -> None:
-    """Lay one layer over a canvas [1, 3, h, w], in place. lines [n, m, 2] from the canvas' corner."""
+def paint_layer(
+    canvas: Tensor,
+    origin: tuple[int, int],
+    strokes: Strokes,
+    number: Tensor,
+    parts: int,
+    opacity: float,
+    brush: Brush | None,
+) -> None:
+    """Lay one layer over a canvas [1, 3, h, w] whose corner is at `origin` (column, row), in place. number: which of the layer's strokes these
+    are.
+    """
     height, width = canvas.shape[-2:]
-    pieces = pieces_of(lines, strokes)
+    pieces = pieces_of(strokes.polylines(parts), strokes.radius, number)
     numbers = torch.int32 if len(strokes) < (1 << 31) // (FULL + 1) - 1 else torch.int64
     topmost = torch.zeros(2, (height + 2) * (width + 2), dtype=numbers, device=canvas.device)
     inner = topmost.view(2, height + 2, width + 2)[1, 1:-1, 1:-1]
     for batch in pieces.batches():
-        batch = batch[still_seen(pieces.frame(batch), inner)]
+        batch = batch[still_seen(pieces.frame(batch), origin, inner)]
         for part, side in pieces.boxes(batch):
-            where, cover = covered(pieces, part, side, height, width, brush)
+            where, cover = covered(pieces, part, side, origin, (height, width), brush)
             rank = pieces.rank[part].to(numbers).view(-1, 1, 1)
             seen = cover.clamp_max(1) * (rank * (FULL + 1)) + cover
             topmost[0].scatter_reduce_(0, where.flatten(), seen.flatten(), "amax")
@@ -149,21 +165,22 @@ def paint_layer(canvas: Tensor, strokes: Strokes, lines: Tensor, opacity: float,
     canvas[0] = torch.lerp(own, mixed, opacity).T.reshape(canvas.shape[1:])
 
 
-def still_seen(frame: Tensor, whole: Tensor) -> Tensor:
+def still_seen(frame: Tensor, origin: tuple[int, int], whole: Tensor) -> Tensor:
     """Which of these frames [n, 4] hold a pixel that is not wholly covered yet: where whole [h, w] is 0."""
     height, width = whole.shape
     counts = F.pad((whole == 0).to(torch.int32).cumsum(0).cumsum(1), (1, 0, 1, 0)).flatten()
-    left, right = (frame[:, i].clamp(0, width) for i in (0, 2))
-    top, bottom = (frame[:, i].clamp(0, height) * (width + 1) for i in (1, 3))
+    left, right = ((frame[:, i] - origin[0]).clamp(0, width) for i in (0, 2))
+    top, bottom = ((frame[:, i] - origin[1]).clamp(0, height) * (width + 1) for i in (1, 3))
     return counts[bottom + right] - counts[top + right] - counts[bottom + left] + counts[top + left] > 0
 
 
 def covered(
-    pieces: Pieces, part: Tensor, side: int, height: int, width: int, brush: Brush | None
+    pieces: Pieces, part: Tensor, side: int, origin: tuple[int, int], size: tuple[int, int], brush: Brush | None
 ) -> tuple[Tensor, Tensor]:
-    """Boxes of `side` pixels around some pieces: where each of their pixels is on a canvas with a border of one pixel, which takes what
-    lies outside, and how far it is covered (0 to 255), [n, side, side].
+    """Boxes of `side` pixels around some pieces: where each of their pixels is on a canvas (height, width) with a border of one pixel,
+    which takes what lies outside, and how far it is covered (0 to 255), [n, side, side].
     """
+    height, width = size
     start, direction, length = pieces.start[part], pieces.direction[part], pieces.length[part]
     radius = pieces.radius[part]
     corner = (torch.minimum(start, start + direction * length[:, None]) - radius[:, None] - 1).floor()
@@ -180,7 +197,8 @@ def covered(
     if brush is not None:
         across = (y * direction[:, :1])[:, :, None] - (x * direction[:, 1:])[:, None, :]
         whole = along + pieces.before[part].view(-1, 1, 1)
-        cover *= brush.cover(whole, across, radius.view(-1, 1, 1), pieces.total[part].view(-1, 1, 1), pieces.rank[part].view(-1, 1, 1))
-    column = (columns + 1).clamp(0, width + 1).long()
-    row = (rows + 1).clamp(0, height + 1).long() * (width + 2)
+        of_stroke = (values.view(-1, 1, 1) for values in (radius, pieces.total[part], pieces.number[part]))
+        cover *= brush.cover(whole, across, *of_stroke)
+    column = (columns + (1 - origin[0])).clamp(0, width + 1).long()
+    row = (rows + (1 - origin[1])).clamp(0, height + 1).long() * (width + 2)
     return row[:, :, None] + column[:, None, :], (cover * FULL).round_().to(torch.int32)

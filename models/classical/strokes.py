@@ -12,6 +12,7 @@ from torch import Tensor
 MOST_PARTS = 8
 TOLERANCE = 0.2  # pixels between a curve and its straight pieces
 NEARLY_ALL = 0.9
+SAMPLES = 4096
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,14 +71,20 @@ class Strokes:
             low, high = low - slack, high + slack
         return torch.cat([low - self.radius[:, None], high + self.radius[:, None]], 1)
 
-    def polylines(self, parts: int = 0) -> Tensor:
-        """[n, m, 2]: the curves as straight pieces, `parts` for each step between control points (0: as many as keep within a fifth
-        of a pixel of nearly all)."""
+    def parts(self) -> int:
+        """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a fifth of
+        a pixel. At most 4096 strokes are looked at.
+        """
+        if not self.curved or self.points.shape[1] < 3 or not len(self):
+            return 1
+        some = self.chosen(torch.arange(0, len(self), -(-len(self) // SAMPLES), device=self.counts.device))
+        return min(MOST_PARTS, max(1, ceil(sqrt(float(bent(some.beziers())) / TOLERANCE))))
+
+    def polylines(self, parts: int) -> Tensor:
+        """[n, m, 2]: the curves as straight pieces, `parts` for each step between control points."""
         if not self.curved or self.points.shape[1] < 3 or not len(self):
             return self.points
         bezier = self.beziers()
-        if not parts:
-            parts = min(MOST_PARTS, max(1, ceil(sqrt(float(bent(bezier)) / TOLERANCE))))
         t = torch.arange(1, parts + 1, device=bezier.device, dtype=bezier.dtype) / parts
         basis = torch.stack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3], 1)
         inner = torch.einsum("pb,nsbd->nspd", basis, bezier).flatten(1, 2)
@@ -109,7 +116,7 @@ def bent(bezier: Tensor) -> Tensor:
     middle = (bezier * bezier.new_tensor([1, 3, 3, 1]).view(1, 1, 4, 1)).sum(2) / 8
     away = (middle - (first + last) / 2).norm(dim=2).flatten()
     some = away[away > 0]
-    return some.quantile(NEARLY_ALL) if 0 < len(some) < 1 << 23 else away.max()
+    return some.quantile(NEARLY_ALL) if len(some) else away.max()
 
 
 def joined(parts: list[Strokes]) -> Strokes:
