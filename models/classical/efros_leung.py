@@ -49,7 +49,7 @@ def grow_texture(texture: Tensor, size: tuple[int, int], settings: GrowthSetting
     return growth.picture().to(texture)
 
 
-def gaussian(window: int) -> Tensor:
+def window_weights(window: int) -> Tensor:
     """[window, window], exp(-d^2 / 2 sigma^2) with sigma = window / 6.4, in float64."""
     line = torch.arange(window, dtype=torch.float64) - window // 2
     return torch.exp(-(line[:, None].square() + line.square()) / (2 * (window * SIGMA_OF_WINDOW) ** 2))
@@ -75,7 +75,7 @@ class _Growth:
         middle = torch.arange(self.texture.shape[2] * across).view(-1, across)
         inner = slice(self.reach, -self.reach)
         self.colors = self.texture[0].flatten(1)[:, middle[inner, inner].flatten()]  # [3, n] of the patches' middles
-        self.gaussian = gaussian(self.window).flatten()
+        self.bell = window_weights(self.window).flatten()
         self.canvas = torch.zeros(3, *size, dtype=torch.float64)
         self.filled = torch.zeros(size, dtype=torch.bool)
 
@@ -128,7 +128,7 @@ class _Growth:
         canvas, filled = self._extended(self.canvas, self.reach), self._extended(self.filled[None].double(), self.reach)[0]
         known = canvas[:, rows[:, :, None], columns[:, None, :]].movedim(1, -1).flatten(0, 2)  # [3 * P, B]
         mask = filled[rows[:, :, None], columns[:, None, :]].flatten(1).T  # [P, B]
-        weights = mask * self.gaussian[:, None]
+        weights = mask * self.bell[:, None]
         weights = weights / weights.sum(0)
         distances = window_distances(self.patches, self.squares, known, weights)
         grown = False

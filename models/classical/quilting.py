@@ -8,7 +8,6 @@ processor in float64, so a seed gives the same bytes whatever device the rest us
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +17,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..ops.color import rgb_to_yiq
 from ..progress import Progress, glance, silent
 from .matching import Matcher
 from .seams import kept_right
+from .smoothing import gaussian, luma
 
 LARGEST_SEARCH = 1 << 18  # pixels of a source that is searched at its own size
 SMALLER = 2 / 3  # a block of a pass to that of the one before
@@ -121,18 +120,9 @@ def transfer_texture(texture: Tensor, picture: Tensor, settings: TransferSetting
 def correspondence(texture: Tensor, picture: Tensor, block: int) -> tuple[Tensor, Tensor]:
     """Blurred brightness of both, [1, 1, H, W] in float64; the picture's with the texture's mean and deviation."""
     sigma = max(CORRESPONDENCE_BLUR * block, 0.5)
-    mine, other = (blurred(rgb_to_yiq(x.cpu().double())[:, :1], sigma) for x in (texture, picture))
+    mine, other = (gaussian(luma(x.cpu().double()), sigma) for x in (texture, picture))
     spread = mine.std() / other.std().clamp_min(1e-9)
     return mine, (other - other.mean()) * spread + mine.mean()
-
-
-def blurred(x: Tensor, sigma: float) -> Tensor:
-    """[1, 1, H, W] under a Gaussian, the border repeated."""
-    reach = math.ceil(3 * sigma)
-    line = torch.exp(-torch.arange(-reach, reach + 1, dtype=x.dtype).square() / (2 * sigma**2))
-    line = line / line.sum()
-    padded = F.pad(x, (reach,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
 
 
 class _Quilting:

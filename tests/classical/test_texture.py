@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.classical import quilting
-from style_atelier.models.classical.efros_leung import GrowthSettings, gaussian, grow_texture, independent, window_distances
+from style_atelier.models.classical.efros_leung import GrowthSettings, grow_texture, independent, window_distances, window_weights
 from style_atelier.models.classical.matching import Matcher
 from style_atelier.models.classical.quilting import QuiltSettings, TransferSettings, candidates, quilt, quilted, transfer_texture
 from style_atelier.models.classical.seams import cheapest_path, cumulative, kept_right
@@ -50,7 +50,7 @@ def test_golden_differences_of_windows(golden_texture: dict[str, Tensor]) -> Non
     squares = patches.square().unflatten(1, (3, 81)).sum(1)
     found = window_distances(patches, squares, patch.flatten()[:, None], golden_texture["weight"].flatten()[:, None])
     assert (found.view(32, 40) - golden_texture["ssd"]).abs().max() < 1e-9
-    known = gaussian(9) * (golden_texture["weight"] > 0)
+    known = window_weights(9) * (golden_texture["weight"] > 0)
     assert (known / known.sum() - golden_texture["weight"]).abs().max() < 1e-9
 
 
