@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from ..ops.resize import enlarged
 from .smoothing import gaussian, luma, sobel
 
 EDGE_BLUR = 1.0
@@ -37,3 +40,21 @@ def principal_features(source: Tensor, target: Tensor, channels: int = FEATURE_C
     scaled = ((made - low) / (high - low).clamp_min(1e-12)).float().to(source.device)
     count = source.shape[2] * source.shape[3]
     return scaled[:, :count].view(1, -1, *source.shape[-2:]), scaled[:, count:].view(1, -1, *target.shape[-2:])
+
+
+def features_guide(source: Tensor, target: Tensor, size: Sequence[int], target_size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """`principal_features` of both, enlarged to the sizes (height, width) of the pictures."""
+    first, second = principal_features(source, target)
+    return enlarged(first, *size, smooth=False), enlarged(second, *target_size, smooth=False)
+
+
+def brightness_guide(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Brightness [1, 1, H, W] of two pictures in 0..1, each by the share of its pixels that are darker, so that both are "
+    "alike."""
+    return ranked(luma(source)), ranked(luma(target))
+
+
+def ranked(brightness: Tensor) -> Tensor:
+    """Every pixel's rank in 0..1; of equals the lowest."""
+    flat = brightness.flatten()
+    return torch.searchsorted(flat.sort().values, flat).div(max(flat.numel() - 1, 1)).view_as(brightness).to(brightness)

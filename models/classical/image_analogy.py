@@ -38,7 +38,7 @@ class ScanSettings:
 def remapped(a: Tensor, painted: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Brightness [1, 1, H, W] of A, A' and B, the first two with B's mean and deviation (section 3.4)."""
     mine, theirs, wanted = (rgb_to_yiq(x)[:, :1] for x in (a, painted, b))
-    scale, mean = wanted.std() / mine.std().clamp_min(1e-6), mine.mean()
+    scale, mean = wanted.std(correction=0) / mine.std(correction=0).clamp_min(1e-6), mine.mean()
     return scale * (mine - mean) + wanted.mean(), scale * (theirs - mean) + wanted.mean(), wanted
 
 
@@ -72,13 +72,7 @@ def analogy_in_scan_order(a: Tensor, painted: Tensor, b: Tensor, settings: ScanS
 
     Raises ValueError when the pictures are too large for it, or too small.
     """
-    if a[0, 0].numel() * b[0, 0].numel() > MOST_COMPARISONS:
-        raise ValueError(
-            f"pictures of {a.shape[-1]}x{a.shape[-2]} and {b.shape[-1]}x{b.shape[-2]} pixels are too large for the scan order: "
-            "make them smaller (360x360 each is the most), or choose patches"
-        )
-    if min(*a.shape[-2:], *b.shape[-2:]) < WINDOW:
-        raise ValueError(f"pictures for an analogy must have at least {WINDOW} pixels on each side")
+    check_scan(a.shape[-2:], b.shape[-2:])
     before, after, wanted = remapped(a, painted, b)
     levels = 1
     while min(*a.shape[-2:], *b.shape[-2:]) // 2**levels >= LEAST_SIDE and levels != settings.levels:
@@ -96,6 +90,17 @@ def analogy_in_scan_order(a: Tensor, painted: Tensor, b: Tensor, settings: ScanS
     if settings.color == "a":
         return painted[0].flatten(1)[:, index].view_as(b)
     return with_brightness(b, made / STEPS)
+
+
+def check_scan(size: Sequence[int], other: Sequence[int]) -> None:
+    """Raise ValueError when pictures of these heights and widths are too large for the scan order, or too small."""
+    if size[0] * size[1] * other[0] * other[1] > MOST_COMPARISONS:
+        raise ValueError(
+            f"before and images are {size[1]}x{size[0]} and {other[1]}x{other[0]} pixels, too large for the scan order: make "
+            f"them smaller (360x360 each is the most), or choose patches."
+        )
+    if min(*size, *other) < WINDOW:
+        raise ValueError(f"before and images must have at least {WINDOW} pixels on each side: connect larger ones.")
 
 
 class _Scan:

@@ -121,7 +121,7 @@ def correspondence(texture: Tensor, picture: Tensor, block: int) -> tuple[Tensor
     """Blurred brightness of both, [1, 1, H, W] in float64; the picture's with the texture's mean and deviation."""
     sigma = max(CORRESPONDENCE_BLUR * block, 0.5)
     mine, other = (gaussian(luma(x.cpu().double()), sigma) for x in (texture, picture))
-    spread = mine.std() / other.std().clamp_min(1e-9)
+    spread = mine.std(correction=0) / other.std(correction=0).clamp_min(1e-9)
     return mine, (other - other.mean()) * spread + mine.mean()
 
 
