@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from .orientation import Orientation
+from .levels import Levels
 from .smoothing import gaussian, luma
 from .straight import pick, turned
 from .strokes import Strokes, joined
 
+DARKEST_PAPER = 0.72  # brightness from which on there are no lines
 TURNS = (0.0, pi / 2, pi / 4, -pi / 4)  # of each layer's lines
 
 
@@ -20,7 +22,7 @@ def hatching(
     field: Orientation,
     spacing: float = 5.0,
     length: float = 60.0,
-    width: float = 0.9,
+    width: float = 0.55,
     layers: int = 4,
     angle: float | None = None,
     color: bool = False,
@@ -31,10 +33,10 @@ def hatching(
     """
     height, width_of = rgb.shape[-2:]
     chance = torch.Generator().manual_seed(seed)
-    tone = gaussian(luma(rgb), max(0.6, spacing / 3))
+    tone = gaussian(Levels.of(rgb).stretched(luma(rgb)), max(0.6, spacing / 4))
     made = []
     for number in range(layers):
-        threshold = 0.9 * (1 - (number + 0.35) / (layers + 0.1))
+        threshold = DARKEST_PAPER * (1 - number / layers)
         turn = TURNS[number] if angle is None else angle * pi / 180 + TURNS[number]
         seeds = spread(height, width_of, spacing, length, turn if angle is not None else None, chance).to(rgb)
         seeds = seeds[pick(tone, seeds)[:, 0] < threshold]
@@ -62,7 +64,7 @@ def hatching(
 def spread(height: int, width: int, spacing: float, length: float, turn: float | None, chance: torch.Generator) -> Tensor:
     """Places [n, 2] where lines begin: in rows `spacing` apart where all lines are parallel, else one by chance in each square."""
     if turn is None:
-        cell = sqrt(spacing * length * 0.6)
+        cell = sqrt(spacing * length)
         grid = [torch.arange(0, side, cell) for side in (width, height)]
         places = torch.stack(torch.meshgrid(*grid, indexing="xy"), -1).reshape(-1, 2)
         places = places + cell * torch.rand(len(places), 2, generator=chance)

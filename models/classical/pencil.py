@@ -21,6 +21,7 @@ DIRECTIONS = 8
 WEIGHTS = {"light": (42.0, 29.0, 29.0), "dark": (52.0, 37.0, 11.0)}  # bright, mild and dark: of two sets of drawings
 BRIGHT_SCALE, MILD, DARK_MEAN, DARK_SPREAD = 9.0, (105.0, 225.0), 90.0, 11.0
 LEVELS = 256
+DARKEST = 0.12  # that graphite becomes
 LOCAL = 3.0  # sigma of the neighborhood in which the pattern's strength is solved for, in units of the pattern
 
 
@@ -67,7 +68,7 @@ def strokes_of(bright: Tensor, length: int, strength: float = 1.0) -> Tensor:
     answers = F.conv2d(slope, kernels, padding=length)
     which = answers.argmax(1, keepdim=True)
     apart = torch.zeros_like(answers).scatter_(1, which, slope)
-    drawn = F.conv2d(apart, kernels, padding=length, groups=DIRECTIONS).sum(1, keepdim=True)
+    drawn = F.conv2d(apart, kernels.transpose(0, 1), padding=length)  # lines are their own mirror images
     return (1 - strength * drawn).clamp(0, 1)
 
 
@@ -115,7 +116,7 @@ def pencil(
     """
     bright = luma(rgb)
     outlines = strokes_of(bright, length, strokes)
-    wanted = tone.apply(gaussian(bright, unit)).clamp(0.02, 1)
+    wanted = tone.apply(gaussian(bright, unit)).clamp(DARKEST, 1)
     pattern = (0.55 + 0.43 * graphite(rgb.shape[2], rgb.shape[3], top, unit, seed, rgb.device)).to(rgb)
     pattern_log, wanted_log = pattern.log(), wanted.log()
     often = gaussian(pattern_log * wanted_log, LOCAL * unit) / gaussian(pattern_log.square(), LOCAL * unit)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..ops.padding import same_size
 from ..progress import Progress, silent
+from .levels import Levels
 from .smoothing import luma
 from .strokes import Strokes, dots
 
@@ -59,22 +60,22 @@ def scattered(density: Tensor, count: int, chance: torch.Generator) -> Tensor:
 
 def stipple(
     rgb: Tensor,
-    count: int = 6000,
+    count: int = 12000,
     rounds: int = 20,
-    dot: float = 1.0,
+    dot: float = 0.9,
     seed: int = 0,
     color: bool = False,
-    contrast: float = 1.0,
+    contrast: float = 1.5,
     progress: Progress = silent,
 ) -> Strokes:
-    """A picture [1, 3, H, W] in 0..1 as dots. dot: 1 gives all dots together the ink that the picture's darkness asks for; color: dots have
-    the picture's colors instead of black. Work is done at a size of 36 pixels a dot, whatever the picture's.
+    """A picture [1, 3, H, W] in 0..1 as dots, its darkness to the power `contrast`. dot: 1 gives all dots together the ink that this asks
+    for; color: dots have the picture's colors instead of black. Work is done at a size of 36 pixels a dot, whatever the picture's.
     """
     height, width = rgb.shape[-2:]
     pixels = min(MOST_PIXELS, PIXELS_OF_A_DOT * count, height * width)
     factor = sqrt(pixels / (height * width))
     small = same_size(rgb.cpu(), max(2, ceil(height * factor)), max(2, ceil(width * factor)))
-    density = (1 - luma(small)[0, 0]).clamp(0, 1).pow(contrast)
+    density = (1 - Levels.of(small).stretched(luma(small)[0, 0])).clamp(0, 1).pow(contrast)
     chance = torch.Generator().manual_seed(seed)
     if not float(density.sum()) > 0:
         density = torch.full_like(density, 1e-3)
