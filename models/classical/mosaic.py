@@ -19,8 +19,8 @@ from .orientation import orientation_of
 from .smoothing import gaussian, luma, sobel
 from .stipple import centers_of
 
-STONE = 9.0  # pixels that a stone's side has where places are looked for
-CANDIDATES = 6  # nearest stones in the usual metric, of which the nearest in theirs is taken
+STONE = 7.0  # pixels that a stone's side has where places are looked for
+CANDIDATES = 5  # nearest stones in the usual metric, of which the nearest in theirs is taken
 EDGE = 0.12  # slope of brightness from which on a pixel belongs to an edge
 
 
@@ -28,7 +28,7 @@ def mosaic(
     rgb: Tensor,
     side: float = 14.0,
     gap: float = 0.12,
-    rounds: int = 12,
+    rounds: int = 9,
     grout: tuple[float, float, float] = (0.16, 0.15, 0.14),
     seed: int = 0,
     progress: Progress = silent,
