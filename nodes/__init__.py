@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .classical.image_analogy import ImageAnalogy
+from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.stylize_by_example import StylizeByExample
+from .classical.synthesize_texture import SynthesizeTexture
+from .classical.texture_transfer import TextureTransfer
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
 from .diffusion.lora import LoadLora, LoraInfo, MergeLora
 from .generation.directions import Directions, EditW
@@ -90,6 +95,11 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    ImageAnalogy,
+    StylizeByExample,
+    PropagateKeyframes,
+    SynthesizeTexture,
+    TextureTransfer,
 ]
 
 
