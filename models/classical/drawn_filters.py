@@ -34,7 +34,6 @@ from .strokes import Strokes
 from .svg import strokes_to_svg
 
 LONGEST = 2048  # pixels of the picture that lines are drawn from
-HALF = 0.5  # of the progress is the drawing, the rest is painting it
 
 
 @dataclass(frozen=True)
@@ -75,34 +74,34 @@ class Stipple(Drawing):
     dot_size: float = 0.9
     contrast: float = 1.5
     rounds: int = 20
-    color: bool = False
+    colored: bool = False
     looks = {
         "pen": {},
         "fine pen": {"dots": 30000, "rounds": 12},
         "loose": {"dots": 5000, "dot_size": 0.8},
-        "colored dots": {"color": True, "dots": 15000, "dot_size": 1.1},
+        "colored dots": {"colored": True, "dots": 15000, "dot_size": 1.1},
     }
 
     def draw(self, rgb: Tensor, scale: Scale, progress: Progress = silent) -> Strokes:
-        return stipple(rgb, self.dots, self.rounds, self.dot_size, scale.seed, self.color, self.contrast, progress)
+        return stipple(rgb, self.dots, self.rounds, self.dot_size, scale.seed, self.colored, self.contrast, progress)
 
 
 @dataclass(frozen=True)
 class Hatching(Drawing):
-    """See hatching.hatching. spacing, length and width in units; straight: at `angle` instead of along the forms."""
+    """See hatching.hatching. spacing, length and line_width in units; straight: at `angle` instead of along the forms."""
 
     spacing: float = 4.5
     length: float = 50.0
-    width: float = 0.5
+    line_width: float = 0.5
     layers: int = 4
     straight: bool = False
     angle: float = 35.0
-    color: bool = False
+    colored: bool = False
     looks = {
         "form lines": {},
-        "engraving": {"straight": True, "spacing": 3.6, "width": 0.42, "length": 80.0},
-        "ballpoint": {"spacing": 3.5, "length": 28.0, "width": 0.4},
-        "colored lines": {"color": True, "spacing": 4.0, "width": 0.7},
+        "engraving": {"straight": True, "spacing": 3.6, "line_width": 0.42, "length": 80.0},
+        "ballpoint": {"spacing": 3.5, "length": 28.0, "line_width": 0.4},
+        "colored lines": {"colored": True, "spacing": 4.0, "line_width": 0.7},
     }
 
     def draw(self, rgb: Tensor, scale: Scale, progress: Progress = silent) -> Strokes:
@@ -116,10 +115,10 @@ class Hatching(Drawing):
             field,
             self.spacing * unit,
             self.length * unit,
-            self.width * unit,
+            self.line_width * unit,
             self.layers,
             self.angle if self.straight else None,
-            self.color,
+            self.colored,
             scale.seed,
         )
         progress(1, 1)

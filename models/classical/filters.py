@@ -106,7 +106,7 @@ class AnisotropicKuwahara(Filter):
     """See kuwahara.anisotropic_kuwahara. exact: weights of every pixel's own direction."""
 
     radius: float = 7.0
-    alpha: float = 1.0
+    roundness: float = 1.0
     sharpness: float = 8.0
     smoothness: float = 2.0
     exact: bool = False
@@ -114,12 +114,12 @@ class AnisotropicKuwahara(Filter):
         "painted": {},
         "fine brush": {"radius": 4.5},
         "broad brush": {"radius": 13.0, "sharpness": 10.0, "smoothness": 3.5},
-        "gouache": {"radius": 10.0, "sharpness": 16.0, "alpha": 2.0},
+        "gouache": {"radius": 10.0, "sharpness": 16.0, "roundness": 2.0},
     }
 
     def _ellipse(self, scale: Scale, smaller: int) -> Ellipse:
         radius = max(1.5, self.radius * scale.unit / smaller)
-        return Ellipse(radius, self.alpha, self.sharpness, max(1.0, self.smoothness * scale.unit / smaller))
+        return Ellipse(radius, self.roundness, self.sharpness, max(1.0, self.smoothness * scale.unit / smaller))
 
     def _smaller(self, scale: Scale) -> int:
         return 1 if self.exact else max(1, ceil(self.radius * scale.unit / BROADEST_ELLIPSE))
@@ -143,27 +143,27 @@ class AnisotropicKuwahara(Filter):
 
 @dataclass(frozen=True)
 class XDoG(Filter):
-    """See xdog. Brightness is stretched first. flow: along the picture's lines; color: how much of the photograph's own."""
+    """See xdog. Brightness is stretched first. along_lines: along the picture's lines; color: how much of the photograph's own."""
 
     sigma: float = 1.2
-    sharpness: float = 22.0
+    edge_strength: float = 22.0
     threshold: float = 0.5
     hardness: float = 12.0
-    flow: bool = True
+    along_lines: bool = True
     color: float = 0.0
     looks = {
         "ink": {},
-        "woodcut": {"sigma": 2.2, "sharpness": 45.0, "hardness": 60.0, "threshold": 0.45},
-        "charcoal": {"sigma": 1.6, "sharpness": 14.0, "hardness": 2.0, "threshold": 0.75, "flow": False},
-        "pastel": {"sigma": 1.5, "sharpness": 12.0, "hardness": 1.6, "threshold": 0.8, "color": 1.0},
-        "thresholded photo": {"sigma": 2.5, "sharpness": 3.0, "hardness": 30.0, "threshold": 0.5, "flow": False},
+        "woodcut": {"sigma": 2.2, "edge_strength": 45.0, "hardness": 60.0, "threshold": 0.45},
+        "charcoal": {"sigma": 1.6, "edge_strength": 14.0, "hardness": 2.0, "threshold": 0.75, "along_lines": False},
+        "pastel": {"sigma": 1.5, "edge_strength": 12.0, "hardness": 1.6, "threshold": 0.8, "color": 1.0},
+        "thresholded photo": {"sigma": 2.5, "edge_strength": 3.0, "hardness": 30.0, "threshold": 0.5, "along_lines": False},
     }
 
     def _sigma(self, scale: Scale) -> float:
         return max(0.5, self.sigma * scale.unit)
 
     def halo(self, scale: Scale) -> int:
-        if not self.flow:
+        if not self.along_lines:
             return xdog.halo(self._sigma(scale))
         return xdog.flow_halo(self._sigma(scale), xdog.RATIO, 2.3 * scale.unit, 3.0 * scale.unit, scale.unit)
 
@@ -172,8 +172,8 @@ class XDoG(Filter):
 
     def strip(self, rgb: Tensor, top: int, facts: Levels, scale: Scale) -> Tensor:
         gray = facts.stretched(luma(rgb)).expand(-1, 3, -1, -1)
-        tone = (self._sigma(scale), xdog.RATIO, self.sharpness, self.threshold, self.hardness)
-        drawn = xdog.flow_xdog(gray, *tone, 2.3 * scale.unit, 3 * scale.unit, scale.unit) if self.flow else xdog.xdog(gray, *tone)
+        tone = (self._sigma(scale), xdog.RATIO, self.edge_strength, self.threshold, self.hardness)
+        drawn = xdog.flow_xdog(gray, *tone, 2.3 * scale.unit, 3 * scale.unit, scale.unit) if self.along_lines else xdog.xdog(gray, *tone)
         if not self.color:
             return drawn
         light = (rgb + 0.25 * (1 - rgb)).clamp(0, 1)
@@ -284,12 +284,12 @@ class Halftone(Filter):
 
     cell: float = 7.0
     inks: str = "color"
-    pure: bool = False
+    pure_inks: bool = False
     angle: float = 45.0
     looks = {
         "comic print": {},
         "newspaper": {"inks": "black", "cell": 6.0},
-        "pop art": {"cell": 14.0, "pure": True},
+        "pop art": {"cell": 14.0, "pure_inks": True},
         "fine print": {"cell": 4.0},
     }
 
@@ -300,10 +300,10 @@ class Halftone(Filter):
         return halftone.halo(self._cell(scale))
 
     def strip(self, rgb: Tensor, top: int, facts: Any, scale: Scale) -> Tensor:
-        return halftone.halftone(rgb, top, self._cell(scale), self.inks, self.pure, self.angle)
+        return halftone.halftone(rgb, top, self._cell(scale), self.inks, self.pure_inks, self.angle)
 
     def svg(self, rgb: Tensor, scale: Scale) -> str | None:
-        return halftone.halftone_svg(rgb, self._cell(scale), self.inks, self.pure, self.angle)
+        return halftone.halftone_svg(rgb, self._cell(scale), self.inks, self.pure_inks, self.angle)
 
 
 @dataclass(frozen=True)

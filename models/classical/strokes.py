@@ -63,6 +63,11 @@ class Strokes:
         parts = {name: getattr(self, name).to(device) for name in ("points", "counts", "radius", "color", "layer")}
         return replace(self, background=None if self.background is None else self.background.to(device), **parts)
 
+    def copied(self) -> Strokes:
+        """With tensors of its own, which gradients may pass where it is called outside of inference mode."""
+        parts = {name: getattr(self, name).clone() for name in ("points", "counts", "radius", "color", "layer")}
+        return replace(self, background=None if self.background is None else self.background.clone(), **parts)
+
     def box(self) -> Tensor:
         """[n, 4]: left, top, right, bottom of each with its width."""
         low, high = self.points.amin(1), self.points.amax(1)
@@ -149,3 +154,13 @@ def dots(height: int, width: int, places: Tensor, radius: Tensor, color: Tensor,
     n = len(places)
     ones = torch.ones(n, dtype=torch.long, device=places.device)
     return Strokes(height, width, places[:, None], ones, radius, color, ones * 0, (1.0,), background, curved=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sheets:
+    """ATELIER_STROKES: the strokes of each picture of a batch."""
+
+    sheets: tuple[Strokes, ...]
+
+    def __repr__(self) -> str:
+        return f"Sheets({len(self.sheets)}: {self.sheets[0]!r}, ...)" if len(self.sheets) > 1 else repr(self.sheets[0])

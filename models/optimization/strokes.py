@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..classical.raster import render
+from ..classical.strokes import Strokes
 from ..objectives.objective import Objectives
 from ..ops.tiling import Tile, tiles
-from ..optimization.engine import OptimizeSettings, begin, evaluator_for
 from ..progress import Progress, glance, silent
-from .raster import render
-from .strokes import Strokes
+from .engine import OptimizeSettings, begin, evaluator_for
 
 TILE = 32
 SOFT = 0.5  # pixels over which a stroke's border goes from nothing to all
