@@ -81,7 +81,7 @@ def mosaic(
 
 def first_places(height: int, width: int, chance: torch.Generator) -> Tensor:
     """A grid of stones, each a little off its place, [n, 2] (row, column)."""
-    rows, columns = (torch.arange(STONE / 2, n, STONE, dtype=torch.float64) for n in (height, width))
+    rows, columns = (torch.arange(min(STONE, n) / 2, n, STONE, dtype=torch.float64) for n in (height, width))
     places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
     off = (torch.rand(len(places), 2, generator=chance, dtype=torch.float64) - 0.5) * STONE / sqrt(3)
     return places + off
