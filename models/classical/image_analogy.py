@@ -130,7 +130,7 @@ class _Scan:
         for front in range(width + 3 * (height - 1)):
             rows = torch.arange(max(0, -(-(front - width + 1) // 3)), min(height - 1, front // 3) + 1)
             self._fill(rows.to(self.made.device), (front - 3 * rows).to(self.made.device))
-            if front % 16 == 0:
+            if front % 4 == 0:
                 progress(before + self.done, total, glance(self.made.expand(-1, 3, -1, -1) / STEPS))
         progress(before + self.done, total, glance(self.made.expand(-1, 3, -1, -1) / STEPS))
         return self.index.flatten()

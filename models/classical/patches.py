@@ -49,14 +49,14 @@ def energy_unit(weights: Tensor, patch: int) -> float:
 
 
 def fit_basis(
-    picture: Tensor, weights: Tensor, patch: int, kept: float, most: int, unit: float, chance: torch.Generator, wrap: bool = False
+    picture: Tensor, weights: Tensor, patch: int, kept: float, most: int, unit: float, chance: torch.Generator
 ) -> PatchBasis:
     """The axes that keep the share `kept` of the variance of a picture's patches, at most `most` of them.
 
     picture: [1, C, H, W], whole numbers in 0..255. weights: [C], by which squared differences count.
     """
     device = picture.device
-    extended = extend(picture, patch // 2, wrap).cpu()
+    extended = extend(picture, patch // 2, False).cpu()
     height, width = picture.shape[-2:]
     places = torch.randint(height * width, (min(SAMPLES, height * width),), generator=chance)
     rows, columns = places.div(width, rounding_mode="floor"), places % width

@@ -19,7 +19,7 @@ CATEGORY = "Style Atelier/classical"
 BYTES_PER_PIXEL = 700  # of patches in the search, source and target together
 SIZE_TOOLTIP = "Shorter side of the result in pixels; 0 keeps the picture's size. Smaller means broader strokes, and is faster."
 MASK_TOOLTIP = "Where to change the picture: white is changed, black is kept. A mask of another size is stretched over it."
-SEED_TOOLTIP = "What is drawn by chance. The same seed gives the same picture on every machine."
+SEED_TOOLTIP = "What is drawn by chance. The same seed gives the same picture."
 
 Work = Callable[[Tensor, int, torch.device, Progress], Tensor]
 
