@@ -25,7 +25,7 @@ from .strokes import Strokes
 
 Direction = Literal["lines", "brightness"]
 FromStyle = Literal["nothing", "colors", "palette", "strokes", "strokes and colors", "strokes and palette"]
-LONGEST = 2048  # pixels of the picture that strokes are found on; they are painted at any size
+LONGEST = 1280  # pixels of the picture that strokes are found on; they are painted at any size
 SMOOTH = 160  # the field is smoothed over this part of the longer side
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 MOST_PARTS = 8
 TOLERANCE = 0.2  # pixels between a curve and its straight pieces
+TOLERANCE_OF_RADIUS = 0.02
 NEARLY_ALL = 0.9
 SAMPLES = 4096
 
@@ -78,12 +79,13 @@ class Strokes:
 
     def parts(self) -> int:
         """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a fifth of
-        a pixel. At most 4096 strokes are looked at.
+        a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
         """
         if not self.curved or self.points.shape[1] < 3 or not len(self):
             return 1
         some = self.chosen(torch.arange(0, len(self), -(-len(self) // SAMPLES), device=self.counts.device))
-        return min(MOST_PARTS, max(1, ceil(sqrt(float(bent(some.beziers())) / TOLERANCE))))
+        off = max(TOLERANCE, TOLERANCE_OF_RADIUS * float(some.radius.mean()))
+        return min(MOST_PARTS, max(1, ceil(sqrt(float(bent(some.beziers())) / off))))
 
     def polylines(self, parts: int) -> Tensor:
         """[n, m, 2]: the curves as straight pieces, `parts` for each step between control points."""
