@@ -169,3 +169,24 @@ def test_one_sentence(pack: Pack, case: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         run(pack)
     assert_one_sentence(str(caught.value))
+
+
+@pytest.mark.parametrize("name", ["Strokes: impressionist (no network)", "Filter: oil (no network)"])
+def test_they_are_stylizers_too(pack: Pack, name: str) -> None:
+    stylizer, image = pack.run("LoadStylizer", stylizer=name), picture(2, 40, 60, 3)
+    painting = {"style0": picture(1, 30, 30, 3)} if name.startswith("Strokes") else {}
+    grid, made, report = pack.outputs(
+        "CompareStylizers", content=image, style=picture(1, 30, 30, 3), stylizers={"stylizer0": stylizer}, size=0
+    )
+    assert made.shape == (1, 40, 60, 3) and grid.shape[0] == 1 and "MiB" in report or "memory" in report
+    whole = pack.run("Stylize", stylizer=stylizer, content=image, styles=painting)
+    assert whole.shape == (2, 40, 60, 3)
+    torch.testing.assert_close(pack.run("Stylize", stylizer=stylizer, content=image, styles=painting, strength=0.0), image)
+
+
+def test_a_paintings_strokes_are_a_style(pack: Pack) -> None:
+    stylizer, image = pack.run("LoadStylizer", stylizer="Strokes: impressionist (no network)"), picture(1, 40, 60, 3)
+    painting = picture(1, 30, 30, 3)
+    taken = pack.run("EncodeStyle", stylizer=stylizer, image=painting)
+    made = pack.run("Stylize", stylizer=stylizer, content=image, styles={}, taken_styles={"taken_style0": taken})
+    torch.testing.assert_close(made, pack.run("Stylize", stylizer=stylizer, content=image, styles={"style0": painting}))
