@@ -5,7 +5,10 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from .classical.image_analogy import ImageAnalogy
+from .classical.paint_strokes import PaintStrokes
 from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.render_strokes import RenderStrokes
+from .classical.style_filter import StyleFilter
 from .classical.stylize_by_example import StylizeByExample
 from .classical.synthesize_texture import SynthesizeTexture
 from .classical.texture_transfer import TextureTransfer
@@ -22,6 +25,7 @@ from .host.folders import register_folder
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
+from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
@@ -95,6 +99,10 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PaintStrokes,
+    RenderStrokes,
+    OptimizeStrokes,
+    StyleFilter,
     ImageAnalogy,
     StylizeByExample,
     PropagateKeyframes,

@@ -83,22 +83,27 @@ class LoadImage(io.ComfyNode):
         return io.NodeOutput(*read_picture(folders.get_annotated_filepath(image)))
 
 
-def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
-    """Write a batch as PREFIX_00001_.png, counting on from what is there. prefix may name a sub-folder, never one outside."""
+def new_files(folder: str, prefix: str, suffix: str, kind: str, count: int) -> list[tuple[Path, dict[str, str]]]:
+    """PREFIX_00001_SUFFIX, counting on from what is there, and how the page is told. prefix may name a sub-folder, never one outside."""
     root = Path(folder).resolve()
     path = (root / prefix).resolve()
     if not path.is_relative_to(root):
         raise ValueError(f"filename_prefix {prefix!r} leaves the output folder: use a name without ..")
     path.parent.mkdir(parents=True, exist_ok=True)
-    pattern = re.compile(re.escape(path.name) + r"_(\d+)_\.png")
+    pattern = re.compile(re.escape(path.name) + r"_(\d+)_" + re.escape(suffix))
     taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := pattern.fullmatch(p.name))]
-    made = []
-    for counter, image in enumerate(images, max(taken, default=0) + 1):
+    first, subfolder = max(taken, default=0) + 1, str(path.parent.relative_to(root)).replace(".", "", 1)
+    names = [f"{path.name}_{counter:05}_{suffix}" for counter in range(first, first + count)]
+    return [(path.parent / name, {"filename": name, "subfolder": subfolder, "type": kind}) for name in names]
+
+
+def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
+    """Write a batch as PREFIX_00001_.png and so on."""
+    files = new_files(folder, prefix, ".png", kind, len(images))
+    for (path, _), image in zip(files, images, strict=True):
         pixels = image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8)
-        name = f"{path.name}_{counter:05}_.png"
-        Image.fromarray(pixels).save(path.parent / name, compress_level=compress)
-        made.append({"filename": name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
-    return made
+        Image.fromarray(pixels).save(path, compress_level=compress)
+    return [entry for _, entry in files]
 
 
 class SaveImage(io.ComfyNode):

@@ -21,7 +21,8 @@ from .strokes import Strokes
 
 TILE = 1024
 BOXES = 1 << 15  # pixels of boxes that are worked at once, which stay in the cache
-LEAST_BATCH = 2048
+LEAST_BATCH = 32
+BATCH = 4  # times the canvas, of the first batch's boxes
 FULL = 255  # coverage is counted in so many steps
 
 
@@ -78,10 +79,13 @@ class Pieces:
     total: Tensor
     number: Tensor
 
-    def batches(self) -> Iterator[Tensor]:
-        """Places of the pieces, from the last painted to the first, in batches that grow."""
+    def batches(self, pixels: int) -> Iterator[Tensor]:
+        """Places of the pieces, from the last painted to the first, in batches that grow; the first ones' boxes together have about so
+        many pixels.
+        """
         order = self.rank.argsort(descending=True)
-        size, start = max(LEAST_BATCH, len(order) // 16), 0
+        area = (self.length + 2 * self.radius + 3).square().mean()
+        size, start = max(LEAST_BATCH, int(pixels / area)), 0
         while start < len(order):
             yield order[start : start + size]
             start, size = start + size, size * 3 // 2
@@ -145,7 +149,7 @@ def paint_layer(
     numbers = torch.int32 if len(strokes) < (1 << 31) // (FULL + 1) - 1 else torch.int64
     topmost = torch.zeros(2, (height + 2) * (width + 2), dtype=numbers, device=canvas.device)
     inner = topmost.view(2, height + 2, width + 2)[1, 1:-1, 1:-1]
-    for batch in pieces.batches():
+    for batch in pieces.batches(BATCH * height * width):
         batch = batch[still_seen(pieces.frame(batch), origin, inner)]
         for part, side in pieces.boxes(batch):
             where, cover = covered(pieces, part, side, origin, (height, width), brush)

@@ -104,7 +104,7 @@ def ordered_strokes(
     return straight(height, width, ends[at], size[at], color[at], rgb.mean((0, 2, 3)))
 
 
-def straight(height: int, width: int, ends: Tensor, radius: Tensor, color: Tensor, background: Tensor) -> Strokes:
+def straight(height: int, width: int, ends: Tensor, radius: Tensor, color: Tensor, background: Tensor | None) -> Strokes:
     """Strokes [n, 2, 2] from end to end, in one layer."""
     counts = torch.full((len(ends),), 2, dtype=torch.long, device=ends.device)
     return Strokes(height, width, ends, counts, radius, color, counts * 0, (1.0,), background, curved=False)

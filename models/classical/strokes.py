@@ -11,6 +11,7 @@ from torch import Tensor
 
 MOST_PARTS = 8
 TOLERANCE = 0.2  # pixels between a curve and its straight pieces
+TOLERANCE_OF_RADIUS = 0.02
 NEARLY_ALL = 0.9
 SAMPLES = 4096
 
@@ -63,6 +64,11 @@ class Strokes:
         parts = {name: getattr(self, name).to(device) for name in ("points", "counts", "radius", "color", "layer")}
         return replace(self, background=None if self.background is None else self.background.to(device), **parts)
 
+    def copied(self) -> Strokes:
+        """With tensors of its own, which gradients may pass where it is called outside of inference mode."""
+        parts = {name: getattr(self, name).clone() for name in ("points", "counts", "radius", "color", "layer")}
+        return replace(self, background=None if self.background is None else self.background.clone(), **parts)
+
     def box(self) -> Tensor:
         """[n, 4]: left, top, right, bottom of each with its width."""
         low, high = self.points.amin(1), self.points.amax(1)
@@ -73,12 +79,13 @@ class Strokes:
 
     def parts(self) -> int:
         """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a fifth of
-        a pixel. At most 4096 strokes are looked at.
+        a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
         """
         if not self.curved or self.points.shape[1] < 3 or not len(self):
             return 1
         some = self.chosen(torch.arange(0, len(self), -(-len(self) // SAMPLES), device=self.counts.device))
-        return min(MOST_PARTS, max(1, ceil(sqrt(float(bent(some.beziers())) / TOLERANCE))))
+        off = max(TOLERANCE, TOLERANCE_OF_RADIUS * float(some.radius.mean()))
+        return min(MOST_PARTS, max(1, ceil(sqrt(float(bent(some.beziers())) / off))))
 
     def polylines(self, parts: int) -> Tensor:
         """[n, m, 2]: the curves as straight pieces, `parts` for each step between control points."""
@@ -149,3 +156,13 @@ def dots(height: int, width: int, places: Tensor, radius: Tensor, color: Tensor,
     n = len(places)
     ones = torch.ones(n, dtype=torch.long, device=places.device)
     return Strokes(height, width, places[:, None], ones, radius, color, ones * 0, (1.0,), background, curved=False)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sheets:
+    """ATELIER_STROKES: the strokes of each picture of a batch."""
+
+    sheets: tuple[Strokes, ...]
+
+    def __repr__(self) -> str:
+        return f"Sheets({len(self.sheets)}: {self.sheets[0]!r}, ...)" if len(self.sheets) > 1 else repr(self.sheets[0])

@@ -34,3 +34,8 @@ def partition(masks: Sequence[Tensor]) -> list[Tensor]:
 def limited(made: Tensor, original: Tensor, mask: Tensor | None) -> Tensor:
     """`made` where the mask [B, 1, h, w] is white and `original` where it is black, all pictures of one size."""
     return made if mask is None else torch.lerp(original, made, at_size(mask, *made.shape[-2:]).to(made))
+
+
+def blended(made: Tensor, original: Tensor, strength: float) -> Tensor:
+    """`made` at strength 1, `original` at 0."""
+    return made if strength == 1 else torch.lerp(original, made, strength)
