@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .classical.image_analogy import ImageAnalogy
+from .classical.paint_strokes import PaintStrokes
+from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.render_strokes import RenderStrokes
+from .classical.style_filter import StyleFilter
+from .classical.stylize_by_example import StylizeByExample
+from .classical.synthesize_texture import SynthesizeTexture
+from .classical.texture_transfer import TextureTransfer
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
 from .diffusion.lora import LoadLora, LoraInfo, MergeLora
 from .generation.directions import Directions, EditW
@@ -18,6 +26,7 @@ from .host.guard import guarded
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
+from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
@@ -91,6 +100,15 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PaintStrokes,
+    RenderStrokes,
+    OptimizeStrokes,
+    StyleFilter,
+    ImageAnalogy,
+    StylizeByExample,
+    PropagateKeyframes,
+    SynthesizeTexture,
+    TextureTransfer,
 ]
 
 

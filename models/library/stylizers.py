@@ -18,6 +18,7 @@ from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
 from ..weights.catalogue import Entry, FileSpec, load_catalogue
 from ..weights.errors import CheckpointError
+from . import classical
 from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
@@ -39,8 +40,8 @@ def decoder_choices(files: Iterable[str]) -> list[str]:
 
 
 def stylizer_choices(files: Iterable[str]) -> list[str]:
-    """Built-in stylizers, catalogued ones, then the person's files."""
-    return [POCKET, *catalogue_names("stylizer"), *own(files)]
+    """Built-in stylizers, catalogued ones, strokes and filters, then the person's files."""
+    return [POCKET, *catalogue_names("stylizer"), *classical.names(), *own(files)]
 
 
 def catalogued_decoders() -> dict[str, FileSpec]:
@@ -77,6 +78,8 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     """The stylizer behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
         return families.pocket.stylizer(_built_in_pocket())
+    if choice in classical.names():
+        return classical.stylizer(choice)
     entry = entry_of(choice)
     if entry is None:
         path = locate.file(choice)

@@ -60,6 +60,34 @@ def paint(pack: Pack, content: object, *styles: object, **inputs: object) -> Any
     return pack.run("NeuralStyle", content=content, styles=grown, **inputs)
 
 
+PATCHES = {"method": "patches", "guide_weight": 4.0, "patch": 5, "uniformity": 500.0}
+SCAN = {"method": "scan order", "coherence": 5.0}
+QUILTING = {"method": "quilting", "block": 12, "tolerance": 0.1}
+GROWN = {"method": "pixel by pixel", "window": 11}
+
+
+def learn(pack: Pack, method: object = PATCHES, **inputs: object) -> Any:
+    given = {name: picture(1, 24, 24, 3) for name in ("before", "after", "images")}
+    return pack.run("ImageAnalogy", method=method, **{**given, **inputs})
+
+
+def by_example(pack: Pack, **inputs: object) -> Any:
+    return pack.run("StylizeByExample", **{"style": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def weave(pack: Pack, method: object = QUILTING, **inputs: object) -> Any:
+    return pack.run("SynthesizeTexture", method=method, **{"texture": picture(1, 24, 24, 3), "width": 32, "height": 32, **inputs})
+
+
+def transfer(pack: Pack, **inputs: object) -> Any:
+    return pack.run("TextureTransfer", **{"texture": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
+    keys = {f"painted{i}": each for i, each in enumerate(painted)}
+    return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
+
+
 def follow(pack: Pack, **inputs: object) -> Any:
     return pack.run("TextObjective", **{"clip": object(), "clip_vision": object(), "image": picture(1, 8, 8, 3), **inputs})
 
@@ -296,6 +324,51 @@ CASES |= {
         lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
         "content_mask1 is missing",
     ),
+    "analogy: nan": (lambda p: learn(p, before=NAN), "before holds values that are not numbers"),
+    "analogy: tiny": (lambda p: learn(p, images=picture(1, 8, 8, 3)), "images is 8x8 pixels and at least 11x11 are needed"),
+    "analogy: too large": (lambda p: learn(p, SCAN, size=1024, before=picture(1, 512, 512, 3)), "too large for the scan order"),
+    "analogy: no mask": (lambda p: learn(p, mask=torch.zeros(1, 8, 8)), "mask is all black"),
+    "example: no batch": (lambda p: by_example(p, style=picture(24, 24, 3)), "style is not a batch"),
+    "example: tiny": (lambda p: by_example(p, style=picture(1, 5, 24, 3)), "style is 24x5 pixels"),
+    "example: one region": (lambda p: by_example(p, regions=torch.ones(1, 8, 8)), "style_regions is missing"),
+    "example: half a guide": (
+        lambda p: by_example(p, style_guides={"style_guide0": picture(1, 24, 24, 3)}),
+        "target_guide0 is missing",
+    ),
+    "example: weights": (
+        lambda p: by_example(
+            p,
+            style_guides={"style_guide0": picture(1, 24, 24, 3)},
+            target_guides={"target_guide0": picture(1, 24, 24, 3)},
+            guide_weights="1, 2",
+        ),
+        "guide_weights has 2 numbers",
+    ),
+    "example: tap": (
+        lambda p: by_example(p, encoder=p.run("LoadEncoder", encoder=POCKET), tap="relu9_9"),
+        "tap: the encoder Pocket",
+    ),
+    "keyframes: nothing": (lambda p: propagate(p, picture(1, 24, 24, 3), images=None), "neither video nor images is connected"),
+    "keyframes: none painted": (lambda p: propagate(p), "painted is not connected"),
+    "keyframes: numbers": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="0, 1"),
+        "frames names 2 frames and 1 are painted",
+    ),
+    "keyframes: words": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="first"),
+        "frames 'first' is not a list of numbers",
+    ),
+    "keyframes: beyond": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="7"),
+        "frames names frame 7 and the clip ends with 2",
+    ),
+    "keyframes: twice": (lambda p: propagate(p, picture(2, 24, 24, 3), frames="1, 1"), "must be different numbers"),
+    "keyframes: tiny": (lambda p: propagate(p, picture(1, 8, 8, 3), images=picture(2, 8, 8, 3)), "the clip is 8x8 pixels"),
+    "texture: infinite": (lambda p: weave(p, texture=NAN / 0), "texture holds values that are not numbers"),
+    "texture: tiny": (lambda p: weave(p, GROWN, texture=picture(1, 8, 8, 3)), "texture is 8x8 pixels and at least 11x11"),
+    "texture: too large": (lambda p: weave(p, GROWN, texture=picture(1, 300, 300, 3)), "too large to work pixel by pixel"),
+    "transfer: a latent": (lambda p: transfer(p, texture={"samples": 0}), "texture is not a batch"),
+    "transfer: tiny": (lambda p: transfer(p, texture=picture(1, 4, 8, 3)), "texture is 8x4 pixels"),
 }
 
 

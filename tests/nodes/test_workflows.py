@@ -60,6 +60,11 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "filter_from_one_example",
+    "painted_with_patches",
+    "keyframes_to_clip",
+    "texture_by_quilting",
+    "picture_made_of_a_texture",
 ]
 CORE = {
     "LoadImage",
@@ -74,7 +79,7 @@ CORE = {
 }
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
-VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
@@ -115,6 +120,7 @@ DOWNLOADED = {
     "style_saved_and_reused": {POCKET, SAVED_STYLE},
     "region_styles": {"microast"},
     "clip_of_48_frames": {"microast"},
+    **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"

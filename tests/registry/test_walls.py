@@ -14,7 +14,7 @@ MODELS = (
     ("progress",),
     ("ops", "weights"),
     ("canvas", "encoders", "lora", "video"),
-    ("decoders", "generation", "objectives", "translation"),
+    ("classical", "decoders", "generation", "objectives", "translation"),
     ("metrics", "optimization", "stylization"),
     ("architecture",),
     ("families",),
@@ -22,7 +22,7 @@ MODELS = (
 )
 NODES = (
     ("host",),
-    ("generation", "stylization"),
+    ("classical", "generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
     ("__init__",),
 )
