@@ -1,0 +1,1 @@
+"""Nodes that measure: pictures against pictures, sets against sets, stylizers against one another."""
