@@ -1,8 +1,8 @@
 """VGG-16 and VGG-19 as feature extractors, in every published form, computing only what is asked for.
 
-One network serves torchvision's ImageNet weights, the Caffe weights, the normalised VGG-19 of AdaIN and
+One network serves torchvision's ImageNet weights, the Caffe weights, the normalized VGG-19 of AdaIN and
 WCT (Huang and Belongie 2017; Li et al. 2017) and the 16x pruned encoders of Wang et al. 2020: they differ
-in widths, padding, pooling and in how the input is normalised. Simonyan and Zisserman 2014, arXiv:1409.1556.
+in widths, padding, pooling and in how the input is normalized. Simonyan and Zisserman 2014, arXiv:1409.1556.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class VGGConfig:
     widths: output channels of each convolution present, by canonical name and in order.
     padding: "zeros" (ImageNet training) or "reflect" (AdaIN, WCT).
     ceil_pool: pools round odd sides up (AdaIN's Lua heritage) instead of down.
-    normalisation: "imagenet" (RGB, mean/std), "caffe" (BGR 0..255 minus means) or "conv0" (the 1x1
+    normalization: "imagenet" (RGB, mean/std), "caffe" (BGR 0..255 minus means) or "conv0" (the 1x1
         convolution that AdaIN's file carries, folded into conv1_1 on loading).
     """
 
     widths: tuple[tuple[str, int], ...]
     padding: Literal["zeros", "reflect"] = "zeros"
     ceil_pool: bool = False
-    normalisation: str = "imagenet"
+    normalization: str = "imagenet"
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -74,9 +74,9 @@ class VGG(nn.Module):
         for name, width in config.widths:
             self.convs[name] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=config.padding)
             channels = width
-        if config.normalisation == "imagenet":
+        if config.normalization == "imagenet":
             mean, scale = torch.tensor(IMAGENET_MEAN), 1 / torch.tensor(IMAGENET_STD)
-        elif config.normalisation == "caffe":
+        elif config.normalization == "caffe":
             mean, scale = torch.tensor(CAFFE_MEAN_BGR).flip(0) / 255, torch.full((3,), 255.0)
         else:
             mean, scale = torch.zeros(3), torch.ones(3)
@@ -89,8 +89,8 @@ class VGG(nn.Module):
         unknown = [tap for conv, tap in wanted.items() if conv not in self.convs]
         if unknown:
             raise ValueError(f"this encoder has no {', '.join(unknown)}: it has {', '.join(self.config.taps)}")
-        x = images if self.config.normalisation == "conv0" else (images - self.mean) * self.scale
-        if self.config.normalisation == "caffe":
+        x = images if self.config.normalization == "conv0" else (images - self.mean) * self.scale
+        if self.config.normalization == "caffe":
             x = x.flip(1)
         found: dict[str, Tensor] = {}
         for name, conv in self.convs.items():
