@@ -14,6 +14,10 @@ from .generation.measures import LinearSeparability, PerceptualPathLength
 from .generation.project import Project
 from .generation.synthesize import Synthesize
 from .host.folders import register_folder
+from .measures.pair import MeasurePair
+from .measures.rank import RankStylizers
+from .measures.report import MakeReport
+from .measures.sets import MeasureSets
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
@@ -90,6 +94,10 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    MeasurePair,
+    MeasureSets,
+    RankStylizers,
+    MakeReport,
 ]
 
 

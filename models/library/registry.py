@@ -25,6 +25,7 @@ FAMILIES = (
     *("cyclegan", "pix2pix", "ugatit", "photo2cartoon", "animegan2", "stargan", "stargan2", "munit", "unit", "funit"),
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
     "controlnext",
+    *("inception", "alexnet", "squeezenet", "stlpips"),
 )
 LONGEST_REASON = 300
 

@@ -14,7 +14,7 @@ from ..encoders.encoder import Encoder
 from .structural import same_shape
 
 TAP = "relu3_1"
-ROWS = 1024  # of the matrix of all pairs of positions that are in memory at once
+ROWS = 512  # of the matrix of all pairs of positions that are in memory at once
 
 
 def structural_distance(result: Tensor, content: Tensor, encoder: Encoder, tap: str = TAP) -> Tensor:
@@ -27,11 +27,16 @@ def structural_distance(result: Tensor, content: Tensor, encoder: Encoder, tap: 
     sides = [positions(encoder.encode(x, [tap]).levels[tap]) for x in (result, content)]
     total = torch.zeros(result.shape[0], dtype=torch.float64, device=result.device)
     for first in range(0, sides[0].shape[1], ROWS):
-        made, wanted = (F.log_softmax(f[:, first : first + ROWS] @ f.transpose(1, 2) / f.shape[2] ** 2, dim=2) for f in sides)
-        total = total + (wanted.exp() * (wanted - made)).sum(dim=(1, 2), dtype=torch.float64)
+        made, wanted = (similarities(f, first) for f in sides)
+        total = total + (wanted.exp() * (wanted - made)).sum(dim=(1, 2))
     return total
 
 
 def positions(features: Tensor) -> Tensor:
     """[B, C, h, w] as [B, h w, C]."""
     return features.flatten(2).transpose(1, 2)
+
+
+def similarities(f: Tensor, first: int) -> Tensor:
+    """Logarithms of a block of rows of the softmax, in double precision: their differences are far smaller than they are."""
+    return F.log_softmax((f[:, first : first + ROWS] @ f.transpose(1, 2)).double() / f.shape[2] ** 2, dim=2)

@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..families.inception.network import Inception
 from ..progress import Progress, silent
 from .layouts import Layout, laid_out
 from .pictures import Item
+
+if TYPE_CHECKING:
+    from ..families.inception.network import Inception
 
 SHARD = 256  # pictures of a file
 TOGETHER = 8  # pictures that the network sees at once

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ..library.stylizers import Locate, entry_of, own
+from ..library.choices import Locate, entry_of, own
 from ..library.registry import open_checkpoint
 from ..weights.catalogue import FileSpec, load_catalogue
 from ..weights.errors import WeightsError

@@ -13,15 +13,18 @@ from .frechet import checked
 RESAMPLES = 200
 WHOLE = 2048  # pictures of a set up to which its matrix of all pairs is kept for the bootstrap
 
+FEWEST_TO_DRAW = 3
+
 Blocks = Callable[[], Iterable[Tensor]]  # features [n, D], block by block, as often as it is called
 
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """value: the unbiased squared distance, which may fall below 0 where sets are alike. error: its bootstrap standard error."""
+    """value: the unbiased squared distance, which may fall below 0 where sets are alike. error: its bootstrap standard error, None
+    for sets of two, of which nothing else can be drawn."""
 
     value: float
-    error: float
+    error: float | None
     resamples: int
     seed: int
 
@@ -65,12 +68,14 @@ def _whole(xx: Tensor, yy: Tensor, xy: Tensor, seed: int, resamples: int) -> Ker
     """From the matrices of all pairs, those of a picture with itself at 0."""
     n, m = xy.shape
     value = float(xx.sum() / (n * (n - 1)) + yy.sum() / (m * (m - 1)) - 2 * xy.mean())
+    if min(n, m) < FEWEST_TO_DRAW:
+        return KernelDistance(value, None, resamples, seed)
     source = torch.Generator().manual_seed(seed)
     found = []
     while len(found) < resamples:
         w, v = (torch.bincount(_drawn(size, source), minlength=size).double() for size in (n, m))
         pairs_w, pairs_v = (size**2 - u.square().sum() for size, u in ((n, w), (m, v)))
-        if min(pairs_w, pairs_v) > 0:  # of two pictures the same may be drawn twice
+        if min(pairs_w, pairs_v) > 0:  # one picture may be drawn in all places
             found.append(w @ xx @ w / pairs_w + v @ yy @ v / pairs_v - 2 * (w @ xy @ v) / (n * m))
     return KernelDistance(value, float(torch.stack(found).std()), resamples, seed)
 

@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from PIL import Image
 from torch import Tensor
 
-from ...models.library.numbered import contained
+from ...models.weights.numbered import contained
 from ...models.metrics.judges import FID, Judge, judge_choices, load_judge
 from ...models.metrics.measurement import Measured, Measurement, Missing
 from ...models.metrics.pairs import PairMeasure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.library.numbered import write_numbered
+from ...models.weights.numbered import write_numbered
 from ...models.metrics.measurement import Measured
 from ...models.metrics.report import joined
 from ..host.drawing import from_pillow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import folder_paths
@@ -26,7 +27,8 @@ def roots() -> dict[str, Path]:
 
 def folder_choices() -> list[str]:
     """ "none", then every folder that has pictures, such as input/photos."""
-    return [NONE, *sorted(name for root, place in roots().items() for name in with_pictures(place, root, DEPTH))][: MOST_FOLDERS + 1]
+    found = (name for root, place in roots().items() for name in with_pictures(place, root, DEPTH))
+    return [NONE, *sorted(islice(found, MOST_FOLDERS))]
 
 
 def with_pictures(folder: Path, name: str, depth: int) -> Iterator[str]:

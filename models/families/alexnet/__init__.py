@@ -8,7 +8,7 @@ from ...architecture import Architecture, Tensors, shape
 from .network import INDICES, KERNELS, AlexNet, AlexNetConfig
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """Five convolutions of AlexNet's kernels that feed one another from RGB on."""
     channels = 3
     for index, kernel in zip(INDICES, KERNELS, strict=True):
@@ -28,10 +28,10 @@ ARCHITECTURE = Architecture(
     id="alexnet",
     kind="metric",
     title="AlexNet (ImageNet)",
-    recognise=recognise,
+    recognize=recognize,
     configure=lambda t: AlexNetConfig(tuple(shape(t, f"features.{i}.weight")[0] for i in INDICES)),
     build=AlexNet,
     rename=rename,
-    licence="BSD-3-Clause",
+    license="BSD-3-Clause",
 )
 ARCHITECTURES = (ARCHITECTURE,)

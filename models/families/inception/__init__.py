@@ -49,21 +49,21 @@ FID = Architecture(
     id="inception-fid",
     kind="metric",
     title="Inception-v3 of FID",
-    recognise=is_fid,
+    recognize=is_fid,
     configure=lambda t: configure(t, "tensorflow"),
     build=Inception,
     rename=rename,
-    licence="Apache-2.0",
+    license="Apache-2.0",
     value_range="RGB -1..1, 299 x 299",
 )
 ART = Architecture(
     id="inception-art",
     kind="metric",
     title="Inception-v3 of ArtFID",
-    recognise=is_art,
+    recognize=is_art,
     configure=lambda t: configure(t, "torchvision"),
     build=Inception,
     rename=rename,
-    licence="MIT",
+    license="MIT",
 )
 ARCHITECTURES = (FID, ART)

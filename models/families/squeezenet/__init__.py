@@ -10,7 +10,7 @@ from .network import FIRES, SqueezeNet, SqueezeNetConfig
 LAYERS = ("squeeze", "expand1x1", "expand3x3")
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """A first convolution of 3x3 and fire modules at 1.1's places."""
     return shape(tensors, "features.0.weight")[1:] == (3, 3, 3) and all(
         f"features.{index}.{layer}.weight" in tensors for index in FIRES for layer in LAYERS
@@ -35,10 +35,10 @@ ARCHITECTURE = Architecture(
     id="squeezenet",
     kind="metric",
     title="SqueezeNet 1.1 (ImageNet)",
-    recognise=recognise,
+    recognize=recognize,
     configure=configure,
     build=SqueezeNet,
     rename=rename,
-    licence="BSD-3-Clause",
+    license="BSD-3-Clause",
 )
 ARCHITECTURES = (ARCHITECTURE,)

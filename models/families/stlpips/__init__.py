@@ -21,7 +21,7 @@ def convolutions(tensors: Tensors, part: int) -> list[str]:
     return [f"{start}{place}" for place in sorted(filter(str.isdecimal, places), key=int)]
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """Five parts with blurs between them, and a linear layer for each: plain LPIPS has no blurs."""
     return (
         shape(tensors, "net.slice1.0.weight")[1:] in ((3, 11, 11), (3, 3, 3))
@@ -55,10 +55,10 @@ ARCHITECTURE = Architecture(
     id="stlpips",
     kind="metric",
     title="ST-LPIPS",
-    recognise=recognise,
+    recognize=recognize,
     configure=configure,
     build=STLPIPS,
     rename=rename,
-    licence="BSD-2-Clause",
+    license="BSD-2-Clause",
 )
 ARCHITECTURES = (ARCHITECTURE,)
