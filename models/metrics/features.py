@@ -1,4 +1,4 @@
-"""Features of sets of pictures, kept on disk by what they were made of: a set is looked at once, and needs the memory of a batch."""
+"""Features of sets of pictures, kept on disk by what they were made of: a set is looked at once, with a batch in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,22 +18,29 @@ from ..progress import Progress, silent
 from .layouts import Layout, laid_out
 from .pictures import Item
 
-if TYPE_CHECKING:
-    from ..families.inception.network import Inception
-
 SHARD = 256  # pictures of a file
 TOGETHER = 8  # pictures that the network sees at once
+CPU = torch.device("cpu")
 VERSION = "1"  # of what the files mean
+
+
+class FeatureNetwork(Protocol):
+    """Pictures [B, 3, H, W] as a layout has them -> features [B, width]."""
+
+    @property
+    def width(self) -> int: ...
+
+    def __call__(self, pictures: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Extractor:
     """What looks at pictures. identity: sha256 of the network's weights."""
 
-    network: Inception
+    network: FeatureNetwork
     layout: Layout
     identity: str
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     @torch.no_grad()
     def __call__(self, items: Sequence[Item]) -> Tensor:
@@ -71,7 +78,7 @@ class FeatureStore:
         self.folder = folder
 
     def features(self, items: Sequence[Item], extract: Extractor, progress: Progress = silent) -> FeatureSet:
-        """Of all pictures, in order; only those that are not there yet are looked at. An interrupted run loses less than a file."""
+        """Of all pictures, in order; only those that are not there yet are looked at. A stop loses less than a file."""
         files = []
         for start in range(0, len(items), SHARD):
             part = items[start : start + SHARD]

@@ -1,4 +1,4 @@
-"""KID: the kernel distance of two sets of features, without FID's bias for small sets (Binkowski et al. 2018, arXiv:1801.01401)."""
+"""KID: the kernel distance of two sets of features, without FID's bias for small sets (Binkowski et al. 2018, 1801.01401)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Blocks = Callable[[], Iterable[Tensor]]  # features [n, D], block by block, as o
 
 @dataclass(frozen=True)
 class KernelDistance:
-    """value: the unbiased squared distance, which may fall below 0 where sets are alike. error: its bootstrap standard error, None
-    for sets of two, of which nothing else can be drawn."""
+    """value: the unbiased squared distance, which may fall below 0 where sets are alike. error: its bootstrap standard error,
+    None for sets of two, of which nothing else can be drawn."""
 
     value: float
     error: float | None
@@ -41,7 +41,7 @@ def kernel_distance_of_blocks(a: Blocks, b: Blocks, seed: int = 0, resamples: in
     """The same for features that come block by block: no more than two blocks are in memory, and products of theirs.
 
     The error: pictures of both sets are drawn again with replacement. Up to 2,048 pictures a set the whole distance is taken
-    anew, and a picture is never paired with itself; for more, its linear part (Hoeffding's projection), which is what counts then.
+    anew, and a picture is never paired with itself; for more, its linear part (Hoeffding's projection), which counts then.
     """
     counts = [sum(len(block) for block in blocks()) for blocks in (a, b)]
     checked(*counts)

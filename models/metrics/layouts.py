@@ -29,7 +29,7 @@ def laid_out(images: Tensor, layout: Layout) -> Tensor:
 
 
 def clean_resized(images: Tensor) -> Tensor:
-    """Parmar et al. 2022, arXiv:2104.11222: Pillow's bicubic on each channel in floating point, clipped to 0..255, not rounded."""
+    """Parmar et al. 2022, arXiv:2104.11222: Pillow's bicubic on each channel as float32, clipped to 0..255, not rounded."""
     planes = images.flatten(0, 1).cpu().float().numpy()
     resized = [np.asarray(Image.fromarray(plane).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for plane in planes]
     made = torch.from_numpy(np.stack(resized).clip(0, 255)).view(*images.shape[:2], SIDE, SIDE)

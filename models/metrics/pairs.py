@@ -1,4 +1,4 @@
-"""Every measure of one picture against another: against the photograph that it was made of, or the painting that it should be like."""
+"""Every measure of a picture against another: the photograph that it was made of, or the painting that it should be like."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..encoders.encoder import Encoder
 from .colors import color_distance, histogram_distance
 from .content import TAP, structural_distance
 from .dists import dists
-from .judges import Judge
+from .judge import Judge
 from .lpips import lpips, st_lpips
 from .measurement import Better, Measurement
 from .structural import luma, ms_ssim, psnr, ssim

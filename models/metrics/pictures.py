@@ -69,6 +69,7 @@ def paired(results: Sequence[Item], contents: Sequence[Item]) -> list[tuple[Item
     """Both sorted by name, one by one, as ArtFID does. Raises ValueError unless they are equally many."""
     if len(results) != len(contents):
         raise ValueError(
-            f"contents has {len(contents)} pictures for {len(results)} results: give each result its own, in the same order of names"
+            f"contents has {len(contents)} pictures for {len(results)} results: give each result its own, in the same order of "
+            "names"
         )
     return list(zip(sorted(results, key=lambda i: i.name), sorted(contents, key=lambda i: i.name), strict=True))

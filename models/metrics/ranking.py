@@ -1,4 +1,4 @@
-"""Stylizers against one another on the same photographs and paintings: results that are kept, and what is made of their numbers."""
+"""Stylizers against one another on the same photographs and paintings: results that are kept, and what their numbers make."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ class Trial:
         return self.place.with_name(f"{self.place.name}.json")
 
     def painted(self, paint: Callable[[], Tensor]) -> Tensor:
-        """The result [1, 3, H, W] in 0..1 as it is in the file, painted only if it is not there. Numbers are taken of the file, so
-        that they are the same on the next run and in other programs."""
+        """The result [1, 3, H, W] in 0..1 as it is in the file, painted only if it is not there.
+
+        Numbers are taken of the file, so that they are the same on the next run and in other programs.
+        """
         if self._facts() is None or not self.picture.is_file():
             self.record.unlink(missing_ok=True)
             self.place.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +61,7 @@ class Trial:
         return read_picture(self.picture)
 
     def measured(self, name: str, identity: str, measure: Callable[[], Measurement]) -> Measurement:
-        """A number of this result, taken only if it is not there. identity: what else it depends on, such as a network's weights."""
+        """A number of this result, taken only if it is not there. identity: what else it depends on, such as weights."""
         facts = self._facts() or {}
         known = facts.get(name)
         if known is None or known["identity"] != identity:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..progress import Progress, silent
 from .features import Extractor, FeatureSet, FeatureStore
 from .frechet import Moments, frechet_distance, of_moments
-from .judges import Judge
+from .judge import Judge
 from .kernel import RESAMPLES, kernel_distance_of_blocks
 from .layouts import LAYOUTS, Layout
 from .lpips import PerceptualDistance, lpips
@@ -82,24 +82,21 @@ def measure_art(
     results and contents are paired by their sorted names and are of equal sizes; pictures are not resized. devices: of the two
     networks. Raises ValueError.
     """
-    pairs, total = paired(results, contents), 2 * len(results) + len(styles)
-    done = 0
+    pairs, whole = paired(results, contents), 2 * len(results) + len(styles)
 
-    def part(count: int) -> Progress:
-        def report(now: int, _: int, preview: Tensor | None = None) -> None:
-            progress(done + now, total, preview)
+    def after(before: int) -> Progress:
+        def report(done: int, total: int, preview: Tensor | None = None) -> None:
+            progress(before + done, whole, preview)
 
         return report
 
     distance, content = lpips(alexnet.module, "alex"), 0.0
     for number, (result, photo) in enumerate(pairs, 1):
         content += distance_of(distance, result, photo, devices[1])
-        progress(number, total)
+        progress(number, whole)
     content /= len(pairs)
-    done = len(pairs)
-    made = features_of(results, inception, options, devices[0], part(len(results)))
-    done += len(results)
-    wanted = features_of(styles, inception, options, devices[0], part(len(styles)))
+    made = features_of(results, inception, options, devices[0], after(len(pairs)))
+    wanted = features_of(styles, inception, options, devices[0], after(2 * len(pairs)))
     style = frechet_of(made, wanted)
     counts = (len(results), len(styles))
     own = (("pictures", LAYOUTS["art-fid"]), ("weights", inception.weights))
@@ -110,7 +107,9 @@ def measure_art(
     return [
         Measurement("artfid", names[0], (1 + content) * (1 + style), "lower", counts, both, biased=True),
         Measurement("artfid_style", names[1], style, "lower", counts, own, biased=True),
-        Measurement("artfid_content", "ArtFID: content (LPIPS)", content, "lower", counts[:1], (("LPIPS weights", alexnet.weights),)),
+        Measurement(
+            "artfid_content", "ArtFID: content (LPIPS)", content, "lower", counts[:1], (("LPIPS weights", alexnet.weights),)
+        ),
     ]
 
 

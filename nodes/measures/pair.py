@@ -28,9 +28,20 @@ class MeasurePair(io.ComfyNode):
             node_id="StyleAtelierMeasurePair",
             display_name="Measure Pair",
             category="Style Atelier/measures",
-            description="Measures a result against its photograph (SSIM, LPIPS, DISTS ...) and against its painting (Gram, colors "
-            "...). Every number says what it was made with; only equal settings compare.",
-            search_aliases=["ssim", "ms-ssim", "psnr", "lpips", "st-lpips", "dists", "cfsd", "gram loss", "clip score", "similarity"],
+            description="Measures a result against its photograph (SSIM, LPIPS, DISTS ...) and against its painting (Gram, "
+            "colors ...). Every number says what it was made with; only equal settings compare.",
+            search_aliases=[
+                "ssim",
+                "ms-ssim",
+                "psnr",
+                "lpips",
+                "st-lpips",
+                "dists",
+                "cfsd",
+                "gram loss",
+                "clip score",
+                "similarity",
+            ],
             inputs=[
                 io.Image.Input("image", tooltip="The results. Of a batch the mean is given."),
                 io.Image.Input(
@@ -45,7 +56,7 @@ class MeasurePair(io.ComfyNode):
                 ClipVisionSocket.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="From Load CLIP Vision: adds CLIP's similarity to content and style, and with clip its scores of text.",
+                    tooltip="From Load CLIP Vision: adds CLIP's similarity to content and style, and with clip scores of text.",
                 ),
                 ClipSocket.Input("clip", optional=True, tooltip="The text encoder of the same CLIP, from Load CLIP."),
                 io.String.Input("text", default="", tooltip="What CLIP is to see in the results. Needs clip and clip_vision."),
@@ -77,9 +88,7 @@ class MeasurePair(io.ComfyNode):
         clip: Any = None,
     ) -> io.NodeOutput:
         picture = from_image(image, "image")
-        sides = {
-            name: from_image(given, name) for name, given in (("content", content), ("style", style)) if given is not None
-        }
+        sides = {name: from_image(given, name) for name, given in (("content", content), ("style", style)) if given is not None}
         if not sides and clip_vision is None:
             raise ValueError("content and style are both missing: connect what the image is to be measured against")
         if "content" in sides:
@@ -92,10 +101,13 @@ class MeasurePair(io.ComfyNode):
         if unserved:
             raise ValueError(f"measures asks for {unserved[0].name} and {unserved[0].side} is not connected: connect it")
         wanted = [m for m in taker.wanted if m.side in sides]
-        watch, found, missing = Watch(len(wanted) + 1), [], list(taker.missing)
+        watch, found, missing = Watch(len(wanted) + 1), list[Measurement](), list(taker.missing)
         for number, measure in enumerate(wanted):
             taken = taker.try_to_take(measure, picture.rgb, sides[measure.side].rgb)
-            (missing if isinstance(taken, Missing) else found).append(taken)
+            if isinstance(taken, Missing):
+                missing.append(taken)
+            else:
+                found.append(taken)
             watch.part(number)(1, 1)
         found += by_clip(picture, sides, clip_vision, clip, text.strip(), source_text.strip())
         watch.part(len(wanted))(1, 1)
@@ -146,5 +158,6 @@ def measured(
     name: str, title: str, values: Tensor, picture: Picture, other: Picture | None, facts: tuple[tuple[str, str], ...]
 ) -> Measurement:
     """The mean of CLIP's numbers."""
-    counts = tuple(dict.fromkeys([picture.batch, *([] if other is None else [other.batch])]))
+    batches = [picture.batch] if other is None else [picture.batch, other.batch]
+    counts = tuple(dict.fromkeys(batches))
     return Measurement(name, title, float(values.mean()), "higher", counts, facts)

@@ -11,22 +11,25 @@ from comfy_api.latest import io
 from PIL import Image
 from torch import Tensor
 
-from ...models.weights.numbered import contained
-from ...models.metrics.judges import FID, Judge, judge_choices, load_judge
+from ...models.library.judges import FID, judge_choices, load_judge
+from ...models.metrics.judge import Judge
 from ...models.metrics.measurement import Measured, Measurement, Missing
 from ...models.metrics.pairs import PairMeasure
 from ...models.metrics.pictures import Item, of_file
 from ...models.metrics.ranking import Trial, averaged, key_of, plain_name, replaced
 from ...models.metrics.report import joined
 from ...models.metrics.sets import SetOptions, features_of, measure_features
+from ...models.progress import Progress
+from ...models.weights.numbered import contained
 from ..host.drawing import from_pillow, to_pillow
 from ..host.feedback import Watch, show
 from ..host.folders import model_files
 from ..host.images import Picture, slots, to_image, wire_format
 from ..host.networks import load, on_device
 from ..host.sockets import EncoderSocket, Hosted, MeasuresSocket, StylizerSocket
+from ..host.widgets import memory_budget
 from ..stylization.compare_stylizers import MOST_STYLIZERS, styles_for, trial
-from ..stylization.features import BUDGET_TOOLTIP, STRENGTH_TOOLTIP
+from ..stylization.features import STRENGTH_TOOLTIP
 from ..stylization.stylize import LARGEST_SIZE
 from .charts import Axis, Cloud, figure, plot, table_picture
 from .sets import BATCH_MEMORY
@@ -40,7 +43,7 @@ SHOWN = 4  # rows of the figure
 
 @dataclass
 class Ranked:
-    """One stylizer's turn. trials: numbers of each result. files: the results, in order. own: it takes no style from a picture."""
+    """One stylizer's turn. trials: numbers of each result. files: the results, in order. own: its style is its own."""
 
     label: str
     own: bool
@@ -60,7 +63,9 @@ class Ranked:
         points = [(x, y) for x, y in both if x is not None and y is not None]
         if not points:
             return None
-        return Cloud(self.label, (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)), tuple(points))
+        return Cloud(
+            self.label, (sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)), tuple(points)
+        )
 
 
 class RankStylizers(io.ComfyNode):
@@ -77,8 +82,8 @@ class RankStylizers(io.ComfyNode):
             node_id="StyleAtelierRankStylizers",
             display_name="Rank Stylizers",
             category="Style Atelier/measures",
-            description="Paints every photograph in the style of every painting with every stylizer, measures all results, and shows "
-            "in one plot what each method keeps and what it takes. What is done stays done: stop it and go on another day.",
+            description="Paints every photograph in the style of every painting with every stylizer, measures all results, and "
+            "shows in one plot what each method keeps and what it takes. What is done stays done: stop it and go on another day.",
             search_aliases=["compare methods", "ablation", "benchmark stylizers", "pareto", "style vs content", "which stylizer"],
             inputs=[
                 io.Autogrow.Input("stylizers", template=template, tooltip=tooltip),
@@ -116,13 +121,11 @@ class RankStylizers(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="ranking",
-                    tooltip="Folder in output/style_atelier_rankings with results and numbers. The same name goes on where it was "
-                    "stopped; results of other settings in it are painted anew.",
+                    tooltip="Folder in output/style_atelier_rankings with results and numbers. The same name goes on where it "
+                    "was stopped; results of other settings in it are painted anew.",
                 ),
                 EncoderSocket.Input("encoder", optional=True, tooltip=ENCODER_TOOLTIP),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 io.Image.Output(display_name="plot", tooltip="Style against content: each method's mean and all its results."),
@@ -207,24 +210,24 @@ class Work:
             content = Picture(photo.load()).with_shorter_side(self.size)
             style = Picture(painting.load())
 
-            def paint(content: Picture = content, style: Picture = style, done: int = number) -> Tensor:
+            def paint(content: Picture = content, style: Picture = style, number: int = number) -> Tensor:
                 given = styles_for(model, style, name)
-                report = watch.part(part)
-                total = len(self.photos) * len(self.paintings)
-                return trial(
-                    hosted,
-                    content,
-                    given,
-                    self.strength,
-                    self.budget,
-                    lambda now, of, preview=None: report(done * of + now, total * of, preview),
-                ).picture
+                report = self.step(watch.part(part), number)
+                return trial(hosted, content, given, self.strength, self.budget, report).picture
 
             result = one.painted(paint)
             found.files.append(one.picture)
             found.trials.append(list(self.numbers(one, found, result, content.resized(*result.shape[2:]).rgb, style.rgb)))
         watch.part(part)(1, 1)
         return found
+
+    def step(self, report: Progress, number: int) -> Progress:
+        """Progress of one of a stylizer's results."""
+
+        def reported(done: int, total: int, preview: Tensor | None = None) -> None:
+            report(number * total + done, len(self.photos) * len(self.paintings) * total, preview)
+
+        return reported
 
     def pairs(self, own: bool) -> Iterator[tuple[Item, Item, str]]:
         """Every photograph with every painting, and the name of the result; a stylizer with its own style paints each once."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.weights.numbered import write_numbered
 from ...models.metrics.measurement import Measured
 from ...models.metrics.report import joined
+from ...models.weights.numbered import write_numbered
 from ..host.drawing import from_pillow
 from ..host.feedback import show
 from ..host.images import slots, to_image, wire_format
@@ -45,7 +45,9 @@ class MakeReport(io.ComfyNode):
             outputs=[
                 io.String.Output(display_name="text", tooltip="The table with what each column was made of, for Preview Any."),
                 io.String.Output(display_name="csv", tooltip="All digits with commas between, for other programs."),
-                io.Image.Output(display_name="picture", tooltip="The table as a picture, the best number of each column in bold."),
+                io.Image.Output(
+                    display_name="picture", tooltip="The table as a picture, the best number of each column in bold."
+                ),
             ],
         )
 

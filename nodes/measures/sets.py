@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.metrics.judges import ART, FID, Judge, judge_choices, load_judge
+from ...models.library.judges import ART, FID, judge_choices, load_judge
+from ...models.metrics.judge import Judge
 from ...models.metrics.layouts import Layout
 from ...models.metrics.measurement import Measured, Measurement
 from ...models.metrics.pictures import Item
@@ -36,16 +37,16 @@ class MeasureSets(io.ComfyNode):
             node_id="StyleAtelierMeasureSets",
             display_name="Measure Sets",
             category="Style Atelier/measures",
-            description="Measures how far a set of results is from a set of paintings: KID with its error, FID, or ArtFID, as the "
-            "papers define them. Features are kept, so a set is looked at once.",
+            description="Measures how far a set of results is from a set of paintings: KID with its error, FID, or ArtFID, as "
+            "the papers define them. Features are kept, so a set is looked at once.",
             search_aliases=["fid", "kid", "artfid", "frechet inception distance", "clean-fid", "pytorch-fid", "style metric"],
             inputs=[
                 io.Combo.Input(
                     "measure",
                     options=list(LAYOUTS),
                     default=PYTORCH,
-                    tooltip="Whose definition: they differ in how pictures are resized, and their numbers do not compare. ArtFID also "
-                    "needs contents, the photograph of each result.",
+                    tooltip="Whose definition: they differ in how pictures are resized, and their numbers do not compare. ArtFID "
+                    "also needs contents, the photograph of each result.",
                 ),
                 io.Image.Input("results", optional=True, tooltip="The results, as a batch."),
                 io.Combo.Input(
@@ -62,18 +63,26 @@ class MeasureSets(io.ComfyNode):
                     "contents_folder",
                     options=folders,
                     default=NONE,
-                    tooltip=FOLDER_TOOLTIP.format(what="for ArtFID, the photograph of each result under a name in the same order"),
+                    tooltip=FOLDER_TOOLTIP.format(
+                        what="for ArtFID, the photograph of each result under a name in the same order"
+                    ),
                 ),
                 io.Combo.Input(
                     "network",
                     options=networks,
                     default=networks[0],
                     advanced=True,
-                    tooltip="Inception-v3 of FID, or your own file of it: then the number bears the file's name. ArtFID has its own.",
+                    tooltip="Inception-v3 of FID, or your own file of it: the number then bears its name. ArtFID has its own.",
                 ),
                 io.String.Input("label", default="results", tooltip="The name of the row in a report."),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=0xFFFFFFFF, step=1, advanced=True, tooltip="Of the bootstrap that gives KID's error."
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    advanced=True,
+                    tooltip="Of the bootstrap that gives KID's error.",
                 ),
             ],
             outputs=[

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ...models.library import stylizers
+from ...models.library.judges import absent, load_judge
 from ...models.metrics import pairs
-from ...models.metrics.judges import absent, load_judge
 from ...models.metrics.measurement import Measurement, Missing
 from ...models.metrics.pairs import PAIR_MEASURES, PairMeasure, Tools, measure_pair
 from ..host.folders import Locator

@@ -73,7 +73,7 @@ def test_a_photo_of_another_size_is_resized(pack: Pack) -> None:
 
 def test_a_measure_whose_file_cannot_be_had_names_it(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(Exception, match="squeezenet/squeezenet1_1-b8a52dc0.pth"):
+    with pytest.raises(Exception, match=r"squeezenet/squeezenet1_1-b8a52dc0\.pth"):
         pack.run("MeasurePair", image=pictures("a", 1), content=pictures("b", 1), measures="lpips_squeeze")
 
 

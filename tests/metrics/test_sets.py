@@ -1,4 +1,4 @@
-"""Sets against sets: FID and KID by the packages' numbers and plain formulas, whatever way and in whatever pieces they are taken."""
+"""Sets against sets: FID and KID by the packages' numbers and plain formulas, in whatever pieces they are taken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from style_atelier.models.metrics import features as features_module
 from style_atelier.models.metrics import kernel as kernel_module
 from style_atelier.models.metrics.features import Extractor, FeatureStore
 from style_atelier.models.metrics.frechet import Moments, frechet_distance, of_moments
-from style_atelier.models.metrics.judges import Judge
+from style_atelier.models.metrics.judge import Judge
 from style_atelier.models.metrics.kernel import kernel_distance
 from style_atelier.models.metrics.pictures import Item, of_batch, of_folder, paired
 from style_atelier.models.metrics.sets import SetOptions, features_of, frechet_of, measure_art, measure_features
@@ -150,7 +150,7 @@ def small_inception(pools: str = "tensorflow") -> Inception:
 
 
 def fid_judge(choice: str = "mine.pth") -> Judge:
-    return Judge("inception-fid", choice, small_inception(), "0" * 64)
+    return Judge("inception-fid", choice, small_inception(), "0" * 64, choice == "fid-inception")
 
 
 @pytest.fixture
@@ -245,9 +245,9 @@ def test_artfid_is_the_packages(golden: Path, tmp_path: Path) -> None:
     contents, others = pictures("content"), pictures("stylized")
     made = [q8(0.6 * a + 0.4 * b) for a, b in zip(contents, others, strict=True)]
     sets = [of_batch(torch.cat(x), "x") for x in (made, [q8(s) for s in pictures("style")], [q8(c) for c in contents])]
-    art = Judge("inception-art", "art-inception", built(metric_files.art_inception_tensors(), seed, meta["gain"]), "a" * 64)
+    art = Judge("inception-art", "art-inception", built(metric_files.art_inception_tensors(), seed, meta["gain"]), "a" * 64, True)
     torchvision = {k: torch.zeros(size) for k, size in ALEXNET.items()}
-    alex = Judge("alexnet", "alexnet", built(torchvision, seed, meta["lpips_gain"]), "b" * 64)
+    alex = Judge("alexnet", "alexnet", built(torchvision, seed, meta["lpips_gain"]), "b" * 64, True)
     found = measure_art(*sets, art, alex, SetOptions("art-fid", tmp_path), (CPU, CPU))  # type: ignore[misc]
     for measurement, name in zip(found, ("artfid", "fid", "lpips"), strict=True):
         assert measurement.value == pytest.approx(float(wanted[name]), rel=1e-4), name

@@ -45,7 +45,9 @@ class AlexNet(nn.Module):
         """Raises ValueError for pictures that are too small."""
         if min(images.shape[-2:]) < SMALLEST_SIDE:
             height, width = images.shape[-2:]
-            raise ValueError(f"a picture of {width}x{height} pixels is too small for AlexNet: give sides of {SMALLEST_SIDE} or more")
+            raise ValueError(
+                f"a picture of {width}x{height} pixels is too small for AlexNet: give sides of {SMALLEST_SIDE} or more"
+            )
         x, found = (images - self.mean) / self.std, {}
         for tap, (index, convolution) in zip(TAPS, self.features.items(), strict=True):
             x = F.relu(convolution(F.max_pool2d(x, 3, 2) if index in ("3", "6") else x))

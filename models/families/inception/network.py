@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Union
+from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 EPS = 1e-3  # of all normalizations
 SMALLEST_SIDE = 75  # below it nothing is left of a picture after the last block
-STEM = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
+STEM: tuple[str, ...] = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "Conv2d_3b_1x1", "Conv2d_4a_3x3")
 UNPADDED = ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_4a_3x3")
 HALVING = (
     "Conv2d_1a_3x3",
@@ -26,8 +26,8 @@ HALVING = (
     "Mixed_7a.branch7x7x3_4",
 )
 
-Step = Union[str, tuple[str, ...]]  # a convolution, or several side by side
-Branch = tuple[Step, ...]
+Step: TypeAlias = str | tuple[str, ...]  # a convolution, or several side by side
+Branch: TypeAlias = tuple[Step, ...]
 POOL: Branch = ("pool", "branch_pool")
 DOUBLE: Branch = ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3")
 KIND_A: tuple[Branch, ...] = (("branch1x1",), ("branch5x5_1", "branch5x5_2"), DOUBLE, POOL)
@@ -69,7 +69,7 @@ class InceptionConfig:
 
 def names() -> list[str]:
     """Every convolution, as the published files name them."""
-    found = list(STEM)
+    found: list[str] = [*STEM]
     for block, branches in BLOCKS.items():
         for branch in branches:
             steps = [name for step in branch for name in ((step,) if isinstance(step, str) else step)]
@@ -93,7 +93,7 @@ class Convolution(nn.Module):
 
 
 class Inception(nn.Module):
-    """forward(pictures [B, 3, H, W], already in the range that the measure wants) -> [B, 2048]. Parameter names are the published.
+    """forward(pictures [B, 3, H, W], laid out as the measure wants) -> [B, 2048]. Parameter names are the published.
 
     Sides of at least 75 pixels.
     """
@@ -126,7 +126,8 @@ class Inception(nn.Module):
         """
         if min(x.shape[-2:]) < SMALLEST_SIDE:
             raise ValueError(
-                f"a picture of {x.shape[-1]}x{x.shape[-2]} pixels is too small for Inception-v3: give sides of {SMALLEST_SIDE} or more"
+                f"a picture of {x.shape[-1]}x{x.shape[-2]} pixels is too small for Inception-v3: give sides of {SMALLEST_SIDE} "
+                "or more"
             )
         found = {}
         for name in STEM[:3]:

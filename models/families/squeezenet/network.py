@@ -61,7 +61,9 @@ class SqueezeNet(nn.Module):
         """Raises ValueError for pictures that are too small."""
         if min(images.shape[-2:]) < SMALLEST_SIDE:
             height, width = images.shape[-2:]
-            raise ValueError(f"a picture of {width}x{height} pixels is too small for SqueezeNet: give sides of {SMALLEST_SIDE} or more")
+            raise ValueError(
+                f"a picture of {width}x{height} pixels is too small for SqueezeNet: give sides of {SMALLEST_SIDE} or more"
+            )
         x = F.relu(self.features["0"]((images - self.mean) / self.std))
         found = {0: x}
         for index in FIRES:

@@ -17,7 +17,9 @@ FIRST_KERNEL = {"alex": 11, "vgg": 3}
 def convolutions(tensors: Tensors, part: int) -> list[str]:
     """Names of a part's convolutions, in order."""
     start = f"net.slice{part + 1}."
-    places = [key.removeprefix(start).removesuffix(".weight") for key in tensors if key.startswith(start) and key.endswith(".weight")]
+    places = [
+        key.removeprefix(start).removesuffix(".weight") for key in tensors if key.startswith(start) and key.endswith(".weight")
+    ]
     return [f"{start}{place}" for place in sorted(filter(str.isdecimal, places), key=int)]
 
 

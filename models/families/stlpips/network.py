@@ -40,7 +40,8 @@ class STLPIPS(nn.Module):
         super().__init__()
         self.config = config
         self.slices = nn.ModuleList(
-            nn.ModuleList(nn.Conv2d(i, o, k, padding=2 if k == 11 else k // 2) for o, i, k, _ in shapes) for shapes in config.slices
+            nn.ModuleList(nn.Conv2d(i, o, k, padding=2 if k == 11 else k // 2) for o, i, k, _ in shapes)
+            for shapes in config.slices
         )
         self.heads = nn.ParameterList(nn.Parameter(torch.zeros(shapes[-1][0])) for shapes in config.slices)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
@@ -50,7 +51,9 @@ class STLPIPS(nn.Module):
         """Raises ValueError for pictures that are too small."""
         if min(images.shape[-2:]) < SMALLEST_SIDE:
             height, width = images.shape[-2:]
-            raise ValueError(f"a picture of {width}x{height} pixels is too small for ST-LPIPS: give sides of {SMALLEST_SIDE} or more")
+            raise ValueError(
+                f"a picture of {width}x{height} pixels is too small for ST-LPIPS: give sides of {SMALLEST_SIDE} or more"
+            )
         x, found = (images - self.mean) / self.std, []
         for index, convolutions in enumerate(self.slices):
             if self.halves(index):

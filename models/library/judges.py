@@ -4,43 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
-
-from ..library.choices import Locate, entry_of, own
-from ..library.registry import open_checkpoint
+from ..metrics.judge import Judge
 from ..weights.catalogue import FileSpec, load_catalogue
 from ..weights.errors import WeightsError
 from ..weights.ledger import read_record
+from .choices import Locate, entry_of, own
+from .registry import open_checkpoint
 
 CHUNK = 1 << 20
-SHORT = 12  # hex digits of a hash in a report
 FID, ART = "inception-fid", "inception-art"
-
-
-@dataclass(frozen=True, eq=False)
-class Judge:
-    """A network that only looks. architecture: its id. choice: the catalogue's name, or the person's file. identity: sha256."""
-
-    architecture: str
-    choice: str
-    module: nn.Module
-    identity: str
-
-    @property
-    def published(self) -> bool:
-        """Whether it is the catalogue's file, whose numbers bear the measure's name."""
-        return entry_of(self.choice) is not None
-
-    @property
-    def weights(self) -> str:
-        """For a report."""
-        return f"{self.choice}, sha256 {self.identity[:SHORT]}"
-
-    def __repr__(self) -> str:
-        return f"Judge({self.weights})"
 
 
 def load_judge(choice: str, locate: Locate) -> Judge:
@@ -50,7 +24,7 @@ def load_judge(choice: str, locate: Locate) -> Judge:
     found = open_checkpoint(path, None if entry is None else entry.architecture)
     if entry is None and found.kind != "metric":
         raise WeightsError(f"{path.name} is a {found.kind}, not a network that measures: choose another file")
-    return Judge(found.architecture, choice, found.build(), sha256_of(path))
+    return Judge(found.architecture, choice, found.build(), sha256_of(path), entry is not None)
 
 
 def judge_choices(architecture: str, files: Iterable[str]) -> list[str]:
