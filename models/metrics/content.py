@@ -7,7 +7,6 @@ color and texture may change, as long as what was alike stays alike.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..encoders.encoder import Encoder
@@ -27,8 +26,7 @@ def structural_distance(result: Tensor, content: Tensor, encoder: Encoder, tap: 
     sides = [positions(encoder.encode(x, [tap]).levels[tap]) for x in (result, content)]
     total = torch.zeros(result.shape[0], dtype=torch.float64, device=result.device)
     for first in range(0, sides[0].shape[1], ROWS):
-        made, wanted = (similarities(f, first) for f in sides)
-        total = total + (wanted.exp() * (wanted - made)).sum(dim=(1, 2))
+        total = total + divergence(*(f[:, first : first + ROWS] @ f.transpose(1, 2) / f.shape[2] ** 2 for f in sides)).sum(1)
     return total
 
 
@@ -37,6 +35,14 @@ def positions(features: Tensor) -> Tensor:
     return features.flatten(2).transpose(1, 2)
 
 
-def similarities(f: Tensor, first: int) -> Tensor:
-    """Logarithms of a block of rows of the softmax, in double precision: their differences are far smaller than they are."""
-    return F.log_softmax((f[:, first : first + ROWS] @ f.transpose(1, 2)).double() / f.shape[2] ** 2, dim=2)
+def divergence(made: Tensor, wanted: Tensor) -> Tensor:
+    """KL of the softmax of wanted [B, rows, N] from that of made, [B, rows].
+
+    As log sum p exp(d) - sum p d of what lies between both, d, in double precision: it is far smaller than they are.
+    """
+    share = wanted.softmax(dim=2).double()
+    apart = (made - wanted).double()
+    most = apart.amax(dim=2)
+    total = share.sum(dim=2)
+    mean = (share * apart).sum(dim=2) / total
+    return (share.mul_((apart - most[..., None]).exp_()).sum(dim=2) / total).log() + most - mean

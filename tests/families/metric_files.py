@@ -10,6 +10,7 @@ from style_atelier.models.families.alexnet.network import AlexNetConfig
 from style_atelier.models.families.inception.network import InceptionConfig, names
 from style_atelier.models.families.squeezenet.network import SqueezeNetConfig
 from style_atelier.models.families.stlpips.network import STLPIPSConfig
+from style_atelier.tests.golden.fill import fill
 
 NARROW = 16  # times narrower than the published ones
 ALEXNET = AlexNetConfig((4, 6, 8, 6, 5))
@@ -88,3 +89,10 @@ CONFIGS = {
     "squeezenet": lambda: SQUEEZENET,
     "stlpips": lambda: STLPIPS,
 }
+
+
+def seeded(identity: str) -> dict[str, Tensor]:
+    """A small file with numbers in it."""
+    tensors = FILES[identity]()
+    fill(tensors, 3, 1.7)
+    return tensors

@@ -60,6 +60,9 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "measure_results",
+    "rank_stylizers",
+    "paper_table",
 ]
 CORE = {
     "LoadImage",
@@ -116,6 +119,8 @@ DOWNLOADED = {
     "region_styles": {"microast"},
     "clip_of_48_frames": {"microast"},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    "rank_stylizers": {POCKET, "microast", "wct-16x"},
+    "paper_table": {POCKET, "microast"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)
