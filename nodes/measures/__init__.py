@@ -1,1 +1,4 @@
-"""Nodes that measure: pictures against pictures, sets against sets, stylizers against one another."""
+"""Nodes that measure: pair, sets, rank (stylizers against one another) and report.
+
+taking: which measures were asked for, one after another. sources: batches and folders. charts: tables, plots and figures.
+"""
