@@ -3,7 +3,7 @@
     python benchmarks/measures.py --package DIR [--threads 1]
 
 --package: a folder in which pytorch_fid 0.3.0 lies, such as its unpacked wheel; its formula is imported as it is (scipy < 1.18).
-Features are synthetic, 2,048 wide. Both sides begin with features, so that means and covariances count. Times are the processor's.
+Features are synthetic, 2,048 wide. Both sides begin with features: means and covariances count. Times are the processor's.
 """
 
 from __future__ import annotations
