@@ -67,7 +67,7 @@ def many(count: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--package", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--memory-of", type=int, help=argparse.SUPPRESS)

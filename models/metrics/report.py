@@ -140,7 +140,8 @@ def note(column: Column) -> str:
     first = column.first
     made = sorted({cell.counts for cell in column.cells if cell is not None})
     of = ", ".join(" and ".join(map(str, counts)) for counts in made)
-    parts = [f"{first.better} is better", f"of {of} pictures{', on which it depends' if first.biased else ''}"]
+    pictures = "picture" if of == "1" else "pictures"
+    parts = [f"{first.better} is better", f"of {of} {pictures}{', on which it depends' if first.biased else ''}"]
     parts += [f"{name} {value}" for name, value in first.settings]
     return f"{column.title}: {'; '.join(parts)}"
 
