@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor, log10
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,6 +16,7 @@ TEXT, SMALL = 20, 15
 GAP = 24
 WIDEST_COLUMN = 150
 NOTE_WIDTH = 110  # characters of a line
+PARTS = 5  # of an axis, about
 QUIET = (120, 120, 124)
 COLORS = (
     *((200, 72, 40), (38, 104, 168), (60, 140, 70), (140, 80, 160), (200, 140, 30), (40, 150, 150)),
@@ -106,21 +108,20 @@ def plot(clouds: Sequence[Cloud], across: Axis, up: Axis, width: int = 1080, hei
     font, small = ImageFont.load_default(TEXT), ImageFont.load_default(SMALL)
     left, right, top, bottom = 100, width - 290, 60, height - 90
     every = [point for cloud in clouds for point in (cloud.mean, *cloud.points)]
-    scales = [scale([axis.cost(p[i]) for p in every]) for i, axis in enumerate((across, up))]
+    scales = [ticks([axis.cost(p[i]) for p in every]) for i, axis in enumerate((across, up))]
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
-        (x0, x1), (y0, y1) = scales
-        x, y = across.cost(point[0]), up.cost(point[1])
-        return left + (x - x0) / (x1 - x0) * (right - left), bottom - (y - y0) / (y1 - y0) * (bottom - top)
+        parts = [(axis.cost(v) - s[0]) / (s[-1] - s[0]) for axis, v, s in zip((across, up), point, scales, strict=True)]
+        return left + parts[0] * (right - left), bottom - parts[1] * (bottom - top)
 
-    for part in range(6):
-        x, y = left + part * (right - left) / 5, bottom - part * (bottom - top) / 5
+    for cost in scales[0]:
+        x = place((across.cost(cost), up.cost(scales[1][0])))[0]
         draw.line((x, top, x, bottom), fill=FAINT)
+        draw.text((x, bottom + 10), f"{across.cost(cost):.4g}", fill=QUIET, font=small, anchor="ma")
+    for cost in scales[1]:
+        y = place((across.cost(scales[0][0]), up.cost(cost)))[1]
         draw.line((left, y, right, y), fill=FAINT)
-        values = [low + part * (high - low) / 5 for low, high in scales]
-        texts = [f"{axis.cost(value):.3g}" for axis, value in zip((across, up), values, strict=True)]
-        draw.text((x, bottom + 10), texts[0], fill=QUIET, font=small, anchor="ma")
-        draw.text((left - 10, y), texts[1], fill=QUIET, font=small, anchor="rm")
+        draw.text((left - 10, y), f"{up.cost(cost):.4g}", fill=QUIET, font=small, anchor="rm")
     draw.text((left, height - 44), f"{across.title}: better to the left", fill=INK, font=font)
     draw.text((left, 20), f"{up.title}: better below", fill=INK, font=font)
     for number, cloud in enumerate(clouds):
@@ -144,11 +145,15 @@ def plot(clouds: Sequence[Cloud], across: Axis, up: Axis, width: int = 1080, hei
     return sheet
 
 
-def scale(values: Sequence[float]) -> tuple[float, float]:
-    """From a little below the least to a little above the greatest."""
+def ticks(values: Sequence[float]) -> list[float]:
+    """Round numbers at equal distances from the least value or below it to the greatest or above it."""
     low, high = min(values), max(values)
-    margin = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
-    return low - margin, high + margin
+    if low == high:
+        low, high = low - (abs(low) * 0.1 or 1.0), high + (abs(high) * 0.1 or 1.0)
+    power = 10.0 ** floor(log10((high - low) / PARTS))
+    step = next(power * part for part in (1, 2, 2.5, 5, 10) if power * part * PARTS >= high - low)
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
 
 
 def dot(draw: ImageDraw.ImageDraw, at: tuple[float, float], radius: int, color: tuple[int, ...]) -> None:

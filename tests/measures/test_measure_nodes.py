@@ -255,3 +255,18 @@ def test_bad_rankings_are_refused_in_a_sentence(pack: Pack, inputs: dict[str, An
         ranking(pack, **inputs)
     assert_one_sentence(str(caught.value))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([0.031, 0.97], [0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+        ([-0.7, -0.31], [-0.7, -0.6, -0.5, -0.4, -0.3]),
+        ([12.0], [10.5, 11, 11.5, 12, 12.5, 13, 13.5]),
+        ([0.0], [-1, -0.5, 0, 0.5, 1]),
+        ([3, 4180], [0, 1000, 2000, 3000, 4000, 5000]),
+    ],
+)
+def test_axes_have_round_numbers(pack: Pack, values: list[float], wanted: list[float]) -> None:
+    charts: Any = importlib.import_module("style_atelier.nodes.measures.charts")
+    assert charts.ticks(values) == pytest.approx(wanted)
