@@ -23,6 +23,10 @@ from .generation.project import Project
 from .generation.synthesize import Synthesize
 from .host.folders import register_folder
 from .host.guard import guarded
+from .measures.pair import MeasurePair
+from .measures.rank import RankStylizers
+from .measures.report import MakeReport
+from .measures.sets import MeasureSets
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
@@ -109,6 +113,10 @@ NODES: list[type[io.ComfyNode]] = [
     PropagateKeyframes,
     SynthesizeTexture,
     TextureTransfer,
+    MeasurePair,
+    MeasureSets,
+    RankStylizers,
+    MakeReport,
 ]
 
 

@@ -29,6 +29,7 @@ FAMILIES = (
     "cartoongan",
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
     "controlnext",
+    *("inception", "alexnet", "squeezenet", "stlpips"),
 )
 LONGEST_REASON = 300
 log = logging.getLogger("style_atelier")

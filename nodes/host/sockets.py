@@ -28,6 +28,7 @@ LoraStackSocket = io.Custom("LORA_STACK")  # a list of (file, strength, text enc
 CropSocket = io.Custom("ATELIER_CROP")
 StyleSocket = io.Custom("ATELIER_STYLE")
 StrokesSocket = io.Custom("ATELIER_STROKES")
+MeasuresSocket = io.Custom("ATELIER_MEASURES")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 
 Model = TypeVar("Model")

@@ -113,6 +113,7 @@ def paint(path: Path) -> None:
 def published(workflow: dict[str, Any]) -> set[str]:
     """Names of the catalogue's entries that this workflow loads."""
     chosen = {node["widgets_values"][0] for node in workflow["nodes"] if node["type"].startswith("StyleAtelierLoad")}
+    chosen |= {node["widgets_values_named"].get("network") for node in workflow["nodes"] if "widgets_values_named" in node}
     return {entry.name for entry in load_catalogue().entries} & chosen
 
 
@@ -159,9 +160,10 @@ def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
 def with_stand_ins(comfy: Comfy, prompt: dict[str, Any]) -> dict[str, Any]:
     """The same with golden files where `place_weights` put them in place of published ones."""
     for node in prompt.values():
-        own = golden_weights.instead_of(str(node["inputs"].get("stylizer")))
-        if (comfy.base / "models" / "style_atelier" / own).is_file():
-            node["inputs"]["stylizer"] = own
+        for key in ("stylizer", "network"):
+            own = golden_weights.instead_of(str(node["inputs"].get(key)))
+            if (comfy.base / "models" / "style_atelier" / own).is_file():
+                node["inputs"][key] = own
     return prompt
 
 

@@ -129,6 +129,10 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack) -> None:
 
 
 CASES: dict[str, tuple[Case, str]] = {
+    "measures: nothing to compare": (lambda p: p.run("MeasurePair", image=picture(1, 8, 8, 3)), "content and style are both"),
+    "measures: no pictures": (lambda p: p.run("MeasureSets"), "results has no pictures"),
+    "measures: no stylizers": (lambda p: p.run("RankStylizers", stylizers={}), "stylizers holds none"),
+    "measures: an empty report": (lambda p: p.run("Report", measures={}), "measures holds nothing"),
     "empty batch": (lambda p: stylize(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style0 holds no picture"),
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),

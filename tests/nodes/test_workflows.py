@@ -65,6 +65,9 @@ NAMES = [
     "keyframes_to_clip",
     "texture_by_quilting",
     "picture_made_of_a_texture",
+    "measure_results",
+    "rank_stylizers",
+    "paper_table",
 ]
 CORE = {
     "LoadImage",
@@ -122,6 +125,8 @@ DOWNLOADED = {
     "clip_of_48_frames": {"microast"},
     **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    "rank_stylizers": {POCKET, "microast", "wct-16x"},
+    "paper_table": {POCKET, "microast"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)

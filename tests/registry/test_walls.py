@@ -24,6 +24,7 @@ NODES = (
     ("host",),
     ("classical", "generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
+    ("measures",),
     ("__init__",),
 )
 FLOORS = pytest.mark.parametrize(("top", "floors"), [("models", MODELS), ("nodes", NODES)])
