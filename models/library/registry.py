@@ -24,7 +24,7 @@ FAMILIES = (
     *("vgg", "adain", "wct", "pocket", "johnson", "cin", "ghiasi", "microast", "styleformer", "adaattn", "cap_vstnet"),
     *("cyclegan", "pix2pix", "ugatit", "photo2cartoon", "animegan2", "stargan", "stargan2", "munit", "unit", "funit"),
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
-    "controlnext",
+    *("controlnext", "deadiff"),
 )
 LONGEST_REASON = 300
 
