@@ -14,7 +14,18 @@ from .translation.translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "adapter", "discriminator", "landmarks", "part"]
+Kind = Literal[
+    "encoder",
+    "decoder",
+    "stylizer",
+    "translator",
+    "generator",
+    "control",
+    "adapter",
+    "discriminator",
+    "landmarks",
+    "part",
+]
 
 
 @dataclass(frozen=True)

@@ -55,5 +55,7 @@ def map_size(height: int, width: int, positions: int) -> tuple[int, int]:
     while h * w > positions:
         h, w = -(-h // 2), -(-w // 2)
     if h * w != positions:
-        raise ValueError(f"a map of {positions} positions is no half of a latent of {width}x{height}: use a picture of another size")
+        raise ValueError(
+            f"a map of {positions} positions is no half of a latent of {width}x{height}: use a picture of another size"
+        )
     return h, w

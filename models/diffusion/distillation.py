@@ -48,8 +48,8 @@ class AttentionObjective:
 
 @dataclass(frozen=True)
 class DistillSettings:
-    """steps: each looks once, at timesteps that fall from 999. rate: of Adam, in units of the latent. tileable: the picture goes on
-    over its edges; it is shifted by chance before each look.
+    """steps: each looks once, at timesteps that fall from 999. rate: of Adam, in units of the latent. tileable: the picture
+    goes on over its edges; it is shifted by chance before each look.
     """
 
     steps: int = 200
@@ -100,7 +100,10 @@ def distill(
 
 
 def total(
-    seen: Sequence[Attention], styles: Sequence[Sequence[Attention]], content: Sequence[Attention] | None, wanted: AttentionObjective
+    seen: Sequence[Attention],
+    styles: Sequence[Sequence[Attention]],
+    content: Sequence[Attention] | None,
+    wanted: AttentionObjective,
 ) -> Tensor:
     """The loss over all layers, in float32."""
     loss = seen[0].out.new_zeros((), dtype=torch.float32)

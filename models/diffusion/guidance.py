@@ -16,7 +16,7 @@ LEAST_POSITIONS = 2
 
 @dataclass(frozen=True, eq=False)
 class MomentGuidance:
-    """Moves a prediction [B, C, ..., H, W] of the picture's latents towards the moments of a style, by `method` of `ops.transfer`.
+    """Moves a prediction [B, C, ..., H, W] of the picture's latents towards a style's moments, by `method` of `ops.transfer`.
 
     style: of one row. mask: [1 or B, 1, h, w] in 0..1 or None, where the prediction is measured and changed.
     """

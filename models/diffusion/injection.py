@@ -1,4 +1,4 @@
-"""StyleID (Chung, Hyun, Heo: Style Injection in Diffusion, CVPR 2024, arXiv:2312.09008): a photo in a painting's style, untrained.
+"""StyleID: a photo in a painting's style, without training (Chung, Hyun, Heo, CVPR 2024, arXiv:2312.09008).
 
 The photo's and the paintings' trajectories are run beside the picture as one batch, [content, style 1 ... style S, picture], so
 that queries, keys and values of the same noise level are at hand in every layer and none has to be kept.
@@ -24,8 +24,8 @@ Attend = Callable[[Tensor, Tensor, Tensor], Tensor]  # q, k, v [B, N, C] -> [B, 
 
 @dataclass(frozen=True)
 class Injection:
-    """gamma: how much of the queries is the photo's (eq. 5). temperature: of the attention's logits (eq. 6). strength: how much of
-    all of it, 0 gives the photo back. weights: of the styles. masks: where each goes, [1 or B, 1, h, w] in 0..1, any size, or
+    """gamma: how much of the queries is the photo's (eq. 5). temperature: of the attention's logits (eq. 6). strength: how much
+    of all of it, 0 gives the photo back. weights: of the styles. masks: where each goes, [1 or B, 1, h, w] in 0..1, any size, or
     none at all; where no mask is the photo stays.
     """
 

@@ -14,7 +14,7 @@ def ddim_timesteps(steps: int) -> list[int]:
 
 
 def variance_preserving(x: Tensor, sigma: Tensor | float) -> Tensor:
-    """Latents z + sigma noise in the scale of unit variance, sqrt(abar) z + sqrt(1 - abar) noise, where abar = 1 / (1 + sigma^2)."""
+    """Latents z + sigma noise in the scale of unit variance: sqrt(abar) z + sqrt(1 - abar) noise, abar = 1 / (1 + sigma^2)."""
     return x / (1 + torch.as_tensor(sigma, dtype=x.dtype, device=x.device) ** 2).sqrt()
 
 

@@ -81,7 +81,9 @@ def test_two_styles_are_weighed_and_masked() -> None:
     apart = attention(q, k, v, attend(2), 2, SIZE, Injection(weights=(1.0, 1.0), masks=(left, 1 - left)))[-2:]
     flat = left.flatten(2).transpose(1, 2)
     torch.testing.assert_close(apart, flat * alone[0] + (1 - flat) * alone[1])
-    one = attention(q[[0, 1, 2, 3, 6, 7]], k[[0, 1, 2, 3, 6, 7]], v[[0, 1, 2, 3, 6, 7]], attend(2), 2, SIZE, Injection(masks=(left,)))
+    one = attention(
+        q[[0, 1, 2, 3, 6, 7]], k[[0, 1, 2, 3, 6, 7]], v[[0, 1, 2, 3, 6, 7]], attend(2), 2, SIZE, Injection(masks=(left,))
+    )
     plain = attend(2)(q, k, v)[-2:]
     torch.testing.assert_close(one[-2:], flat * alone[0] + (1 - flat) * plain)
 

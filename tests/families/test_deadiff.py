@@ -74,7 +74,9 @@ def test_what_is_kept_is_what_the_word_needs(tmp_path: Path, word: Word) -> None
     kept = path.with_name(f"{path.name}.{word}.converted.safetensors")
     assert kept.is_file()
     assert kept.stat().st_size < path.stat().st_size / 4
-    config = configure({name: tensor for name, tensor in whole.items() if not name.startswith("style" if word == "content" else "content")})
+    config = configure(
+        {name: tensor for name, tensor in whole.items() if not name.startswith("style" if word == "content" else "content")}
+    )
     exact = DEADiff(config)
     exact.load_state_dict(rename(whole, config))
     seen = torch.randn(1, 5, config.vision, generator=torch.Generator().manual_seed(0))

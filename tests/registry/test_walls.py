@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = (
     ("progress",),
     ("ops", "weights"),
-    ("canvas", "encoders", "lora", "video"),
+    ("canvas", "diffusion", "encoders", "lora", "video"),
     ("decoders", "generation", "objectives", "translation"),
     ("metrics", "optimization", "stylization"),
     ("architecture",),

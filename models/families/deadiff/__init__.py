@@ -1,4 +1,4 @@
-"""DEADiff (Qi et al., CVPR 2024, arXiv:2403.06951; bytedance/DEADiff): a picture's style, or its content, for Stable Diffusion 1.5.
+"""DEADiff (Qi et al., CVPR 2024, arXiv:2403.06951; bytedance/DEADiff): a picture's style, or its content, for SD1.5.
 
 The authors' file is a whole model of 7.4 GB. `keep.kept` takes from it what one of the two words needs, in half precision.
 """
@@ -16,7 +16,9 @@ __all__ = ["ARCHITECTURES", "CONTENT_PLACES", "IDS", "WORDS", "DEADiff", "DEADif
 
 IDS: dict[Word, tuple[int, ...]] = {"style": (101, 2806, 102), "content": (101, 4180, 102)}  # of bert-base-uncased, with marks
 ORDER = ("input", "middle", "output")
-JOINT = re.compile(r"model\.diffusion_model\.(input|middle|output)_blocks?\.(\d+)\.(?:1\.)?transformer_blocks\.0\.attn2\.i_to_k\.weight")
+JOINT = re.compile(
+    r"model\.diffusion_model\.(input|middle|output)_blocks?\.(\d+)\.(?:1\.)?transformer_blocks\.0\.attn2\.i_to_k\.weight"
+)
 HEAD_WIDTH = 64
 BERT = "Qformer.bert."
 PARTS = {
@@ -24,7 +26,11 @@ PARTS = {
     **{f"crossattention.self.{part}": f"picture.{part}" for part in ("query", "key", "value")},
     **{"attention.output.dense": "both.dense", "attention.output.LayerNorm": "both.norm"},
     **{"crossattention.output.dense": "picture.dense", "crossattention.output.LayerNorm": "picture.norm"},
-    **{"intermediate_query.dense": "queries.wide", "output_query.dense": "queries.narrow", "output_query.LayerNorm": "queries.norm"},
+    **{
+        "intermediate_query.dense": "queries.wide",
+        "output_query.dense": "queries.narrow",
+        "output_query.LayerNorm": "queries.norm",
+    },
     **{"intermediate.dense": "text.wide", "output.dense": "text.narrow", "output.LayerNorm": "text.norm"},
 }
 

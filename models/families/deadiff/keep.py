@@ -18,7 +18,8 @@ from . import BERT, PARTS, WORDS, Word, configure, joint_places, recognize, text
 
 
 def kept_beside(path: Path, word: Word) -> Path:
-    """A safetensors file with what `word` needs of the checkpoint at `path`: itself where it is one, else `NAME.WORD.converted.safetensors`.
+    """A safetensors file with what `word` needs of the checkpoint at `path`: itself where it is one, else
+    `NAME.WORD.converted.safetensors` beside it.
 
     Made on the first call, and again when the original changes. Of the original only those tensors are read. CheckpointError
     where it is damaged, another network, or a file of the other word alone.
@@ -40,7 +41,9 @@ def kept_beside(path: Path, word: Word) -> Path:
 def check(tensors: Tensors, path: Path, word: Word) -> None:
     """Raise CheckpointError, in a sentence, unless the tensors are DEADiff's with this word."""
     if not recognize(tensors):
-        raise CheckpointError(f"{path.name} is not DEADiff (its first tensors are {', '.join(list(tensors)[:2])}): choose its file")
+        raise CheckpointError(
+            f"{path.name} is not DEADiff (its first tensors are {', '.join(list(tensors)[:2])}): choose its file"
+        )
     if f"{word}_blip.query_tokens" not in tensors:
         other = next(each for each in WORDS if each != word)
         raise CheckpointError(f"{path.name} holds DEADiff for {other} alone and {word} is asked for: choose the file with both")
@@ -50,7 +53,12 @@ def kept(tensors: Tensors, word: Word) -> dict[str, Tensor]:
     """The tensors that a word needs, in half precision; the word itself in place of the vocabulary."""
     config = configure({**{k: t for k, t in tensors.items() if not k.startswith(other_words(word))}})
     blip, projection = f"{word}_blip.", f"{word}_proj_layer."
-    wanted = ["query_tokens", "ln_vision.weight", "ln_vision.bias", *(f"{BERT}embeddings.LayerNorm.{end}" for end in ("weight", "bias"))]
+    wanted = [
+        "query_tokens",
+        "ln_vision.weight",
+        "ln_vision.bias",
+        *(f"{BERT}embeddings.LayerNorm.{end}" for end in ("weight", "bias")),
+    ]
     for layer in range(config.layers):
         for theirs, ours in PARTS.items():
             if layer < config.layers - 1 or not ours.startswith("text."):

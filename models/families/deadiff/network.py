@@ -1,5 +1,5 @@
-"""What DEADiff adds to Stable Diffusion 1.5 for one of its two words: a Q-Former that asks a picture for its style or its content,
-a projection, and keys and values of the answer for every cross attention.
+"""What DEADiff adds to SD1.5 for one of its two words: a Q-Former that asks a picture for its style or its content, a
+projection, and keys and values of the answer for every cross attention.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:
         """x [B, N, width], source [B, M, its width] -> [B, N, width]."""
-        q, k, v = (y.unflatten(2, (self.heads, -1)).transpose(1, 2) for y in (self.query(x), self.key(source), self.value(source)))
+        q, k, v = (
+            y.unflatten(2, (self.heads, -1)).transpose(1, 2) for y in (self.query(x), self.key(source), self.value(source))
+        )
         found = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         return self.norm(x + self.dense(found))
 
