@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
-from functools import partial
 from typing import Any
 
 import torch
@@ -61,11 +60,13 @@ def painted(
         for index in range(depth[block]):
             before = replaced(model, "attn1", block, index)
 
-            def injecting(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], before: Any = before) -> Tensor:
-                inner = before or attend
-                parts = zip(*(x.chunk(len(options["cond_or_uncond"])) for x in (q, k, v)), strict=True)
-                work = partial(inner, options=options) if before is None else lambda *qkv: inner(*qkv, options)
-                return torch.cat([attention(*part, work, content.batch, size, wanted) for part in parts])
+            def injecting(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], inner: Any = before or attend) -> Tensor:
+                def attending(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+                    return inner(q, k, v, options)
+
+                parts = (x.chunk(len(options["cond_or_uncond"])) for x in (q, k, v))
+                made = (attention(*part, attending, content.batch, size, wanted) for part in zip(*parts, strict=True))
+                return torch.cat(list(made))
 
             replace(made, "attn1", block, index, injecting)
 

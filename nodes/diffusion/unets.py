@@ -77,7 +77,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any]) -> Tensor:
 
 def samples_of(latent: Any, model: Any, name: str, dimensions: tuple[int, ...] = (4,)) -> Tensor:
     """A LATENT's samples in the model's scale, float32. Raises ValueError, in a sentence, for those of another kind of model."""
-    samples = latent.get("samples") if isinstance(latent, dict) else None
+    samples: Any = latent.get("samples") if isinstance(latent, dict) else None
     if not isinstance(samples, Tensor) or getattr(samples, "is_nested", False):
         raise ValueError(f"{name} is not a latent (it is {type(latent).__name__}): connect VAE Encode to it")
     wanted = model.model.latent_format.latent_channels

@@ -26,11 +26,10 @@ def test_the_authors_numbers() -> None:
     golden = torch.load(GOLDEN, weights_only=True)
     for name, scale in (("plain", 1.0), ("scaled", 1.3)):
         leaves = {key: golden[key].clone().requires_grad_() for key in ("q0", "q1", "out0", "out1")}
-        style = sum(
-            (style_loss(leaves[f"q{i}"], leaves[f"out{i}"], golden[f"ks{i}"], golden[f"vs{i}"], scale) for i in range(2)),
-            torch.zeros(()),
-        )
-        content = sum((content_loss(leaves[f"q{i}"], golden[f"qc{i}"]) for i in range(2)), torch.zeros(()))
+        style, content = torch.zeros(()), torch.zeros(())
+        for i in range(2):
+            style = style + style_loss(leaves[f"q{i}"], leaves[f"out{i}"], golden[f"ks{i}"], golden[f"vs{i}"], scale)
+            content = content + content_loss(leaves[f"q{i}"], golden[f"qc{i}"])
         torch.testing.assert_close(style.detach(), golden[f"{name}_style"], atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(content.detach(), golden[f"{name}_content"], atol=1e-5, rtol=1e-5)
         (style + 0.25 * content).backward()

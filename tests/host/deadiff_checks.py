@@ -3,7 +3,6 @@
 python deadiff_checks.py COMFYUI ROOT FOLDER
 """
 
-import json
 import sys
 import types
 from pathlib import Path
@@ -33,11 +32,10 @@ from style_atelier.nodes.diffusion.joint_attention import JointAttention
 from style_atelier.nodes.diffusion.unets import attend, attention_blocks, replace, replaced
 from style_atelier.nodes.host.folders import register_folder
 from style_atelier.tests.families.deadiff_files import deadiff_file
-from style_atelier.tests.golden.fill import fill
 from style_atelier.tests.host.checks import refused, run_all
+from style_atelier.tests.host.diffusion_parts import filled, golden, unchanged, weights_now
 from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, SD15, clip_vision, model
 
-GOLDEN = ROOT / "tests" / "golden" / "diffusion"
 MEASURED: dict[str, float] = {}
 PREFIX = {"input": "input_blocks", "output": "output_blocks"}
 NAME = "deadiff_v1.ckpt"
@@ -46,30 +44,6 @@ register_folder()
 OWN = FOLDER / "models" / "style_atelier"
 OWN.mkdir(parents=True, exist_ok=True)
 folder_paths.folder_names_and_paths["style_atelier"] = ([str(OWN)], {".safetensors", ".ckpt"})
-
-
-def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    found = torch.load(GOLDEN / f"deadiff_{name}.golden.pt", weights_only=True)
-    return found, json.loads(found["meta"])
-
-
-def weights_now(patcher: Any) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in patcher.model.state_dict().items()}
-
-
-def unchanged(before: dict[str, Tensor], patcher: Any) -> bool:
-    return all(torch.equal(patcher.model.state_dict()[name], tensor) for name, tensor in before.items())
-
-
-def filled() -> tuple[Any, dict[str, Tensor]]:
-    """A tiny SD1.5 with the golden's weights, and all of the golden's tensors."""
-    _, meta = golden("unet_tiny")
-    tensors = {name: torch.zeros(size) for name, size in meta["keys"].items()}
-    fill(tensors, meta["seed"], meta["gain"])
-    patcher = model("SD15", DEEP_SD15)
-    own = {name.removeprefix("model."): tensor for name, tensor in tensors.items() if ".i_to_" not in name}
-    assert not patcher.model.load_state_dict(own, strict=False).unexpected_keys
-    return patcher, tensors
 
 
 def attended(patcher: Any, tensors: dict[str, Tensor], tokens: dict[str, Tensor | None], weight: float) -> Any:
@@ -89,10 +63,10 @@ MODES = {"style": ("style",), "content": ("content",), "both": ("style", "conten
 
 
 def check_a_step_is_the_authors() -> None:
-    found, _ = golden("unet_tiny")
-    patcher, tensors = filled()
+    found, meta = golden("deadiff_unet_tiny")
+    patcher, tensors = filled(meta)
     before = weights_now(patcher)
-    unet, time = patcher.model.diffusion_model, torch.tensor(json.loads(found["meta"])["t"])
+    unet, time = patcher.model.diffusion_model, torch.tensor(meta["t"])
     MEASURED["plain"] = float((unet(found["x"], time, context=found["text"]) - found["plain"]).abs().max())
     for mode, words in MODES.items():
         tokens = {word: found[word] if word in words else None for word in MODES}
@@ -107,8 +81,8 @@ def check_a_step_is_the_authors() -> None:
 
 def check_sampling_is_the_authors() -> None:
     """Five guided DDIM steps to 1e-4 of the largest value, with no pictures in the negative prompt's rows."""
-    found, meta = golden("sampling_tiny")
-    patcher, tensors = filled()
+    found, meta = golden("deadiff_sampling_tiny")
+    patcher, tensors = filled(golden("deadiff_unet_tiny")[1])
     sampling = patcher.model.model_sampling
     for mode in ("style", "both"):
         made = attended(patcher, tensors, {w: found[w] if w in MODES[mode] else None for w in MODES}, meta["img_weight"])

@@ -1,9 +1,8 @@
-"""Run by the host's own Python: StyleID, style noise, guidance by moments and Attention Distillation on tiny models.
+"""Run by the host's own Python: style noise, guidance by moments, Attention Distillation, and what is refused, on tiny models.
 
 python style_checks.py COMFYUI ROOT FOLDER
 """
 
-import json
 import sys
 import types
 from pathlib import Path
@@ -19,192 +18,25 @@ sys.modules["style_atelier"] = pack
 import comfy.cli_args
 
 comfy.cli_args.args.cpu = True
-import comfy.model_patcher
+import comfy.model_sampling
 import comfy.sample
 import comfy.samplers
-import comfy.supported_models
 import torch
 from torch import Tensor
 
-from style_atelier.models.diffusion.injection import Injection, initial
 from style_atelier.models.diffusion.schedule import variance_preserving
 from style_atelier.models.diffusion.style_noise import draw
-from style_atelier.models.diffusion.trajectory import lost
 from style_atelier.nodes.diffusion.attention_objective import AttentionObjective
 from style_atelier.nodes.diffusion.optimize_latent import OptimizeLatent
-from style_atelier.nodes.diffusion.sampling import Steps
 from style_atelier.nodes.diffusion.style_guidance import StyleGuidance
 from style_atelier.nodes.diffusion.style_injection import InvertLatent, StyleInjection
 from style_atelier.nodes.diffusion.style_noise import StyleNoise
 from style_atelier.nodes.diffusion.style_transfer import StyleTransferSD
-from style_atelier.nodes.diffusion.styleid import brought_back, inverted, painted
-from style_atelier.nodes.diffusion.unets import fine_output_blocks
-from style_atelier.tests.golden.fill import fill
 from style_atelier.tests.host.checks import refused, run_all
+from style_atelier.tests.host.diffusion_parts import condition, drawn, latent, relative, unchanged, weights_now
 from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, SD15, SDXL, TinyVAE, model, text_encoder
 
-GOLDEN = ROOT / "tests" / "golden" / "diffusion"
 MEASURED: dict[str, float] = {}
-
-
-def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    found = torch.load(GOLDEN / f"{name}.golden.pt", weights_only=True)
-    return found, json.loads(found["meta"])
-
-
-def filled(meta: dict[str, Any]) -> Any:
-    """A tiny SD1.5 with the golden's weights, made in inference mode as the host's loader makes them."""
-    tensors = {name: torch.zeros(size) for name, size in meta["keys"].items()}
-    fill(tensors, meta["seed"], meta["gain"])
-    patcher = model("SD15", DEEP_SD15)
-    own = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
-    assert not patcher.model.load_state_dict(own, strict=False).unexpected_keys
-    assert next(patcher.model.parameters()).is_inference()
-    return patcher
-
-
-def weights_now(patcher: Any) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in patcher.model.state_dict().items()}
-
-
-def unchanged(before: dict[str, Tensor], patcher: Any) -> bool:
-    now = patcher.model.state_dict()
-    return now.keys() == before.keys() and all(torch.equal(now[name], tensor) for name, tensor in before.items())
-
-
-def drawn(*size: int, seed: int = 0) -> Tensor:
-    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
-
-
-def condition(kind: str, seed: int = 1) -> list[Any]:
-    facts = {"pooled_output": drawn(1, 1280, seed=seed)} if kind == "SDXL" else {}
-    return [[drawn(1, 7, 32, seed=seed), facts]]
-
-
-def latent(seed: int, *size: int) -> dict[str, Tensor]:
-    return {"samples": drawn(*(size or (1, 4, 16, 16)), seed=seed)}
-
-
-def relative(found: Tensor, wanted: Tensor) -> float:
-    return float((found - wanted).abs().max() / wanted.abs().max())
-
-
-def check_styleid_is_the_authors() -> None:
-    """The whole method, 10 and 50 steps, by the nodes' own code: trajectories, the start, the picture, and the way back."""
-    found, meta = golden("styleid_transfer")
-    patcher = filled(meta)
-    before = weights_now(patcher)
-    text = [[found["empty_text"], {}]]
-    blocks = fine_output_blocks(patcher)
-    assert blocks == tuple(("output", number) for number in meta["layers"])
-    for count in (10, 50):
-        ways = {}
-        for name in ("content", "style"):
-            way = inverted(patcher, text, found[name], count, Steps(patcher, count))
-            MEASURED[f"{name} inverted, {count}"] = relative(way.end, found[f"{name}_inverted_{count}"])
-            ways[name] = way
-            middle = found[f"{name}_inverted_half_{count}"]
-            nearest = min(relative(variance_preserving(p, s), middle) for p, s in zip(way.points, way.sigmas, strict=False))
-            MEASURED[f"{name} half way, {count}"] = nearest
-        back = brought_back(patcher, ways["content"], Steps(patcher, count))
-        MEASURED[f"content back, {count}"] = relative(back, found[f"content_back_{count}"])
-        start = initial(ways["content"].end, [ways["style"].end], Injection())
-        MEASURED[f"start, {count}"] = relative(start, found[f"initial_{count}"])
-        for gamma in (0.75, 0.3):
-            wanted = Injection(gamma, meta["T"])
-            made = painted(patcher, ways["content"], [ways["style"]], wanted, blocks, Steps(patcher, count))
-            MEASURED[f"gamma {gamma:g}, {count}"] = relative(made, found[f"out_{gamma:g}_{count}"])
-    assert max(MEASURED.values()) <= 1e-4, MEASURED
-    assert unchanged(before, patcher)
-
-
-INJECT = {"style_weights": "", "strength": 1.0, "gamma": 0.75, "temperature": 1.5, "blocks": ""}
-
-
-def inject(patcher: Any, content: Any, styles: dict[str, Any], **settings: Any) -> Any:
-    return StyleInjection.execute(patcher, content, styles, **{**INJECT, **settings})
-
-
-def check_styleids_nodes() -> None:
-    """The three nodes on both kinds of model: the box is its parts, strength 0 is the photo, masks keep the rest to the bit."""
-    for kind, config in (("SD15", DEEP_SD15), ("SDXL", DEEP_SDXL)):
-        patcher = model(kind, config)
-        before, text = weights_now(patcher), condition(kind)
-        ways = [InvertLatent.execute(patcher, text, latent(i), 6, i == 0).result[0] for i in range(3)]
-        assert ways[0].error is not None
-        one, report = inject(patcher, ways[0], {"style0": ways[1]}).result
-        assert "output" in report
-        assert "MiB" in report
-        back = inject(patcher, ways[0], {"style0": ways[1]}, strength=0.0).result[0]["samples"]
-        assert relative(back, one["samples"]) > 1e-3
-        assert abs(ways[0].error - lost(back, latent(0)["samples"])) < 1e-5
-        left = torch.zeros(1, 16, 16)
-        left[..., :8] = 1
-        masked = inject(patcher, ways[0], {"style0": ways[1]}, masks={"mask0": left}).result[0]["samples"]
-        assert float((masked[..., 8:] - latent(0)["samples"][..., 8:]).abs().max()) < 1e-5
-        assert float((masked[..., :8] - latent(0)["samples"][..., :8]).abs().max()) > 1e-2
-        styles = {"style0": ways[1], "style1": ways[2]}
-        both = inject(patcher, ways[0], styles, style_weights="1, 0").result[0]["samples"]
-        assert relative(both, one["samples"]) < 1e-4
-        narrow = inject(patcher, ways[0], {"style0": ways[1]}, blocks="output 3").result[0]
-        assert relative(narrow["samples"], one["samples"]) > 1e-4
-        batch = {"samples": torch.cat([latent(0)["samples"], latent(2)["samples"]])}
-        pair = InvertLatent.execute(patcher, text, batch, 6, False).result[0]
-        two = inject(patcher, pair, {"style0": ways[1]}).result[0]["samples"]
-        assert relative(two[:1], one["samples"]) < 1e-4
-        assert unchanged(before, patcher)
-
-
-def check_styleids_box() -> None:
-    patcher, clip, vae = model("SD15", DEEP_SD15), text_encoder(), TinyVAE()
-    photo, painting, other = (torch.rand(1, 96, 128, 3, generator=torch.Generator().manual_seed(i)) for i in range(3))
-    settings = {"preset": "balanced (as published)", "strength": 1.0, "style_weights": "", "steps": 6, "size": 64}
-
-    def boxed(content: Tensor, **changes: Any) -> tuple[Tensor, str]:
-        return StyleTransferSD.execute(patcher, clip, vae, content, {"style0": painting}, **{**settings, **changes}).result
-
-    made, report = boxed(photo)
-    assert made.shape == (1, 64, 88, 3)
-    assert "StyleID" in report
-    for preset in ("keep the drawing", "most style"):
-        freer = StyleTransferSD.execute(patcher, clip, vae, photo, {"style0": painting}, **{**settings, "preset": preset}).result[
-            0
-        ]
-        assert float((freer - made).abs().max()) > 1e-4
-    none, report = StyleTransferSD.execute(
-        patcher, clip, vae, photo, {"style0": painting}, **{**settings, "strength": 0.0}
-    ).result
-    assert "loses" in report
-    top = torch.zeros(1, 96, 128)
-    top[:, :48] = 1
-    regions = StyleTransferSD.execute(
-        patcher,
-        clip,
-        vae,
-        torch.cat([photo, photo.flip(1)]),
-        {"style0": painting, "style1": other},
-        **settings,
-        content_masks={"content_mask0": top, "content_mask1": 1 - top},
-    ).result[0]
-    assert regions.shape == (2, 64, 88, 3)
-    assert bool(torch.isfinite(regions).all())
-    alpha = torch.cat([photo, torch.ones(1, 96, 128, 1)], dim=3)
-    assert boxed(alpha)[0].shape == (1, 64, 88, 4)
-
-
-def check_a_stop_is_heard() -> None:
-    """Between two steps, by the host's own exception."""
-    import comfy.model_management as mm
-
-    patcher = model("SD15", SD15)
-    mm.interrupt_current_processing(True)
-    try:
-        InvertLatent.execute(patcher, condition("SD15"), latent(0), 6, False)
-    except mm.InterruptProcessingException:
-        return
-    finally:
-        mm.interrupt_current_processing(False)
-    raise AssertionError("it went on")
 
 
 def sampled(patcher: Any, kind: str, start: Tensor, seed: int = 5, **settings: Any) -> Tensor:
@@ -257,7 +89,6 @@ def check_guidance_by_moments() -> None:
 
 def flow() -> Any:
     """A patcher that samples as flow models do."""
-    import comfy.model_sampling
 
     class Sampling(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.CONST):
         pass
@@ -348,6 +179,9 @@ def check_attention_distillation() -> None:
         assert all(tensor.is_inference() for tensor in patcher.model.diffusion_model.parameters())
 
 
+INJECT = {"style_weights": "", "strength": 1.0, "gamma": 0.75, "temperature": 1.5, "blocks": ""}
+
+
 def check_bad_input() -> None:
     """One sentence each, that names the input and what to do."""
     patcher, text = model("SD15", SD15), condition("SD15")
@@ -358,7 +192,7 @@ def check_bad_input() -> None:
         return InvertLatent.execute(chosen, prompt, given, steps, False).result[0]
 
     def injecting(content: Any, style: Any, **changes: Any) -> Any:
-        return inject(patcher, content, {"style0": style}, **changes)
+        return StyleInjection.execute(patcher, content, {"style0": style}, **{**INJECT, **changes})
 
     other = model("SDXL", SDXL)
     cases = {
@@ -372,7 +206,7 @@ def check_bad_input() -> None:
         "scale the pictures to one size": lambda: injecting(way, inverting(patcher, text, latent(1, 1, 4, 16, 8))),
         "use one model for all": lambda: injecting(way, inverting(other, condition("SDXL"), latent(1))),
         "has no attention in this model": lambda: injecting(way, way, blocks="output 0"),
-        "styles holds no trajectory": lambda: inject(patcher, way, {}),
+        "styles holds no trajectory": lambda: StyleInjection.execute(patcher, way, {}, **INJECT),
         "a flow model": lambda: start_with(flow(), latents=latent(0)),
         "images holds no picture": lambda: start_with(patcher),
         "vae is not connected": lambda: start_with(patcher, images={"image0": torch.rand(1, 8, 8, 3)}),

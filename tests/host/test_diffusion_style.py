@@ -11,7 +11,7 @@ from style_atelier.tests.host.comfy import Comfy
 from style_atelier.tests.host.scripts import answers_of, checks_of
 
 pytestmark = pytest.mark.host
-SCRIPTS = [Path(__file__).with_name(f"{name}_checks.py") for name in ("style", "deadiff")]
+SCRIPTS = [Path(__file__).with_name(f"{name}_checks.py") for name in ("styleid", "style", "deadiff")]
 CHECKS = [(script.stem, check) for script in SCRIPTS for check in checks_of(script)]
 
 
@@ -29,5 +29,5 @@ def test_it_holds(answers: dict[str, Any], script: str, check: str) -> None:
 
 def test_what_was_measured(answers: dict[str, Any]) -> None:
     print({script: found["measured"] for script, found in answers.items()})
-    assert answers["style_checks"]["measured"]["gamma 0.75, 50"] <= 1e-4
+    assert answers["styleid_checks"]["measured"]["gamma 0.75, 50"] <= 1e-4
     assert answers["deadiff_checks"]["measured"]["sampling, both"] <= 1e-4
