@@ -64,9 +64,9 @@ def painted(
                 def attending(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
                     return inner(q, k, v, options)
 
-                parts = (x.chunk(len(options["cond_or_uncond"])) for x in (q, k, v))
-                made = (attention(*part, attending, content.batch, size, wanted) for part in zip(*parts, strict=True))
-                return torch.cat(list(made))
+                qs, ks, vs = (x.chunk(len(options["cond_or_uncond"])) for x in (q, k, v))
+                made = [attention(qs[i], ks[i], vs[i], attending, content.batch, size, wanted) for i in range(len(qs))]
+                return torch.cat(made)
 
             replace(made, "attn1", block, index, injecting)
 

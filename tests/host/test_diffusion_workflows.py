@@ -59,7 +59,8 @@ def smaller(name: str) -> dict[str, Any]:
             node |= {"class_type": "TinyCheckpoint", "inputs": {"kind": kind}}
         elif node["class_type"] in TINY:
             node |= {"class_type": TINY[node["class_type"]], "inputs": {}}
-        node["inputs"] |= {key: value for key, value in SMALLER.items() if key in node["inputs"]}
+        if node["class_type"] != "SolidMask":  # whose size only says where its border is
+            node["inputs"] |= {key: value for key, value in SMALLER.items() if key in node["inputs"]}
     return prompt
 
 

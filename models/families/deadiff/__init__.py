@@ -16,9 +16,7 @@ __all__ = ["ARCHITECTURES", "CONTENT_PLACES", "IDS", "WORDS", "DEADiff", "DEADif
 
 IDS: dict[Word, tuple[int, ...]] = {"style": (101, 2806, 102), "content": (101, 4180, 102)}  # of bert-base-uncased, with marks
 ORDER = ("input", "middle", "output")
-JOINT = re.compile(
-    r"model\.diffusion_model\.(input|middle|output)_blocks?\.(\d+)\.(?:1\.)?transformer_blocks\.0\.attn2\.i_to_k\.weight"
-)
+JOINT = r"model\.diffusion_model\.(input|middle|output)_blocks?\.(\d+)\.(?:1\.)?transformer_blocks\.0\.attn2\.i_to_k\.weight"
 HEAD_WIDTH = 64
 BERT = "Qformer.bert."
 PARTS = {
@@ -39,7 +37,7 @@ def joint_places(tensors: Tensors) -> dict[Place, str]:
     """The UNet's blocks with keys of pictures, in its order, and how the file names their cross attention."""
     found = {}
     for name in tensors:
-        match = JOINT.fullmatch(name)
+        match = re.fullmatch(JOINT, name)
         if match:
             group, number = match.group(1), int(match.group(2))
             found[group, 0 if group == "middle" else number] = name.removesuffix(".i_to_k.weight")
@@ -53,7 +51,7 @@ def word_of(tensors: Tensors) -> Word | None:
 
 def recognize(tensors: Tensors) -> bool:
     """A Q-Former for a word, and keys of pictures beside those of texts."""
-    return word_of(tensors) is not None and any(JOINT.fullmatch(name) for name in tensors)
+    return word_of(tensors) is not None and any(re.fullmatch(JOINT, name) for name in tensors)
 
 
 def configure(tensors: Tensors) -> DEADiffConfig:
