@@ -103,6 +103,35 @@ def check_styleids_nodes() -> None:
         assert unchanged(before, patcher)
 
 
+def counting(patcher: Any) -> tuple[Any, list[int]]:
+    """The patcher, and how many rows each call of its network had."""
+    rows: list[int] = []
+
+    def counted(apply: Any, given: dict[str, Any]) -> Tensor:
+        rows.append(len(given["input"]))
+        return apply(given["input"], given["timestep"], **given["c"])
+
+    made = patcher.clone()
+    made.set_model_unet_function_wrapper(counted)
+    return made, rows
+
+
+def check_what_it_costs() -> None:
+    """As the help page counts: N + S N single pictures, N - 1 batches of S + 2; N + 1 latents are kept of each picture."""
+    for kind, config, side in (("SD15", DEEP_SD15, 16), ("SDXL", DEEP_SDXL, 32)):
+        patcher, rows = counting(model(kind, config))
+        text = condition(kind)
+        ways = [InvertLatent.execute(patcher, text, latent(i, 1, 4, side, side), 5, False).result[0] for i in range(3)]
+        assert rows == [1] * 15
+        rows.clear()
+        inject(patcher, ways[0], {"style0": ways[1], "style1": ways[2]})
+        assert rows == [4] * 4
+        assert ways[0].bytes == 4 * 5 * 4 * side * side
+        assert ways[0].end.numel() == 4 * side * side
+    assert 4 * 51 * 4 * 64 * 64 / 1024**2 == 3.1875  # SD1.5 at 512 x 512, 50 steps
+    assert 4 * 51 * 4 * 128 * 128 / 1024**2 == 12.75  # SDXL at 1024 x 1024
+
+
 def check_styleids_box() -> None:
     patcher, clip, vae = model("SD15", DEEP_SD15), text_encoder(), TinyVAE()
     photo, painting, other = (torch.rand(1, 96, 128, 3, generator=torch.Generator().manual_seed(i)) for i in range(3))
