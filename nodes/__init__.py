@@ -12,8 +12,15 @@ from .classical.style_filter import StyleFilter
 from .classical.stylize_by_example import StylizeByExample
 from .classical.synthesize_texture import SynthesizeTexture
 from .classical.texture_transfer import TextureTransfer
+from .diffusion.attention_objective import AttentionObjective
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
+from .diffusion.deadiff import ApplyDEADiff, LoadDEADiff
 from .diffusion.lora import LoadLora, LoraInfo, MergeLora
+from .diffusion.optimize_latent import OptimizeLatent
+from .diffusion.style_guidance import StyleGuidance
+from .diffusion.style_injection import InvertLatent, StyleInjection
+from .diffusion.style_noise import StyleNoise
+from .diffusion.style_transfer import StyleTransferSD
 from .generation.directions import Directions, EditW
 from .generation.latent_files import LoadW, SaveW
 from .generation.latents import BlendW, MixW, SampleW, TruncateW, WalkW
@@ -87,6 +94,15 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    StyleTransferSD,
+    InvertLatent,
+    StyleInjection,
+    AttentionObjective,
+    OptimizeLatent,
+    StyleGuidance,
+    StyleNoise,
+    LoadDEADiff,
+    ApplyDEADiff,
     NeuralStyle,
     Optimize,
     ContentObjective,

@@ -30,6 +30,7 @@ FAMILIES = (
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
     "controlnext",
     *("inception", "alexnet", "squeezenet", "stlpips"),
+    *("controlnext", "deadiff"),
 )
 LONGEST_REASON = 300
 log = logging.getLogger("style_atelier")

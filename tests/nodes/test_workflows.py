@@ -37,6 +37,14 @@ NAMES = [
     "controlnext_canny_sdxl",
     "controlnext_and_lora",
     "merge_loras",
+    "styleid_photo",
+    "styleid_two_regions",
+    "styleid_from_parts",
+    "texture_by_attention",
+    "style_guidance",
+    "style_noise_against_plain",
+    "deadiff_style_and_prompt",
+    "deadiff_content_and_style",
     "neural_style",
     "gatys_from_parts",
     "reconstruct_content",
@@ -83,11 +91,15 @@ CORE = {
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
 VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
+DIFFUSION |= {"Canny", "ControlNetApplyAdvanced", "VAEEncode", "ImageScale"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
+UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
+UNTRAINED |= {"style_noise_against_plain"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 DOWNLOADED = {
@@ -111,6 +123,9 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
+    **{name: set() for name in UNTRAINED},  # with nothing but the checkpoint
+    "deadiff_style_and_prompt": {"deadiff"},
+    "deadiff_content_and_style": {"deadiff"},
     **{name: set() for name in OPTIMIZED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
     "johnson_candy": {"johnson-candy"},

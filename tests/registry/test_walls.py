@@ -15,6 +15,8 @@ MODELS = (
     ("ops", "weights"),
     ("canvas", "encoders", "lora", "video"),
     ("classical", "decoders", "generation", "objectives", "translation"),
+    ("canvas", "diffusion", "encoders", "lora", "video"),
+    ("decoders", "generation", "objectives", "translation"),
     ("metrics", "optimization", "stylization"),
     ("architecture",),
     ("families",),

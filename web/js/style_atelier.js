@@ -15,6 +15,7 @@ const LOADERS = {
   StyleAtelierLoadGenerator: "generator",
   StyleAtelierLoadControlNeXt: "controlnext",
   StyleAtelierControlNeXtWeights: "weights",
+  StyleAtelierLoadDEADiff: "deadiff",
 };
 
 app.registerExtension({
