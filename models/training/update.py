@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -25,11 +26,19 @@ class Update:
         self.recipe, self.plan = recipe, plan
         self.optimizer = optimizer or recipe.optimizer(plan)
         self.slower = 1.0  # the rate's factor, halved after steps that were not finite
+        self.steps = plan.steps  # over which the rate's schedule goes
 
     def __call__(
-        self, batch: Batch, draws: Draws, step: int, micro_batch: int = 0, look: Callable[[], None] = lambda: None
+        self,
+        batch: Batch,
+        draws: Draws,
+        step: int,
+        micro_batch: int = 0,
+        look: Callable[[], None] = lambda: None,
+        stepping: Callable[[], None] = lambda: None,
     ) -> dict[str, float]:
         """The losses before the update. micro_batch: pictures at once, 0 for all. look: called between parts; may raise to stop.
+        stepping: called just before weights change.
 
         Raises NotFinite, and changes nothing then.
         """
@@ -52,9 +61,10 @@ class Update:
         if not math.isfinite(sums[TOTAL]) or not finite_slopes(parameters):
             self.optimizer.zero_grad(set_to_none=True)
             raise NotFinite
-        recipe.prepare(self.optimizer, plan, step)
+        recipe.prepare(self.optimizer, replace(plan, steps=self.steps) if self.steps != plan.steps else plan, step)
         for group in self.optimizer.param_groups:
             group["lr"] *= self.slower
+        stepping()
         self.optimizer.step()
         return sums
 
