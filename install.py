@@ -147,7 +147,7 @@ def _list(catalogue: Any) -> None:
         sizes = [spec.size for spec in entry.files]
         size = "size not published" if None in sizes else f"{sum(sizes) / 1e6:.0f} MB"
         star = " (recommended)" if entry.recommended else " (to get by hand)" if entry.manual else ""
-        print(f"{entry.name:{width}} {entry.title}: {size}, {entry.licence.id}{star}")
+        print(f"{entry.name:{width}} {entry.title}: {size}, {entry.license.id}{star}")
 
 
 def _prefetch(names: list[str], catalogue: Any, root: Path) -> int:

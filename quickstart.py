@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 EXTRAS = {"demo": "headless", "test": "test"}
-DEMO = ("first_picture", "neural_style")  # workflows: the built-in stylizer, then the one-box optimisation
+DEMO = ("first_picture", "neural_style")  # workflows: the built-in stylizer, then the one-box optimization
 FINISHED = "finished"
 SECONDS_BETWEEN_SIGNS = 20
 MOST_WORKERS = 3  # of the tests: the page's, the running ComfyUI's, and all others
@@ -130,7 +130,7 @@ def demo(options: argparse.Namespace) -> int:
     code = run([python, ROOT / "docs/samples/side_by_side.py", beside, *pictures, *results])
     if code:
         return code
-    print(f"\nThe stylised picture, at once:         {results[0]}\nThe same by optimisation:              {results[1]}")
+    print(f"\nThe stylized picture, at once:         {results[0]}\nThe same by optimization:              {results[1]}")
     print(f"Beside the photo and the painting:     {beside}")
     return 0
 

@@ -38,8 +38,8 @@ sys.modules["style_atelier"] = pack
 from style_atelier.models.encoders.encoder import no_gradients  # noqa: E402
 from style_atelier.models.encoders.vgg import VGG19_BLOCKS  # noqa: E402
 from style_atelier.models.families import cap_vstnet  # noqa: E402
-from style_atelier.models.registry import recognise  # noqa: E402
-from style_atelier.models.stylizer import Stylizer  # noqa: E402
+from style_atelier.models.library.registry import recognize  # noqa: E402
+from style_atelier.models.stylization.stylizer import Stylizer  # noqa: E402
 
 Run = Callable[[Tensor, Tensor], Tensor]
 Tuple = tuple[int, ...]
@@ -70,7 +70,7 @@ def seeded(network: Any, seed: int, gain: float = 1.0) -> Any:
 
 def mine(tensors: dict[str, Tensor], kind: str = "") -> Stylizer:
     """Our stylizer with these tensors."""
-    known = recognise(tensors)
+    known = recognize(tensors)
     assert known is not None
     assert known.stylizer is not None
     config = known.configure(tensors)
@@ -78,10 +78,10 @@ def mine(tensors: dict[str, Tensor], kind: str = "") -> Stylizer:
         config = cap_vstnet.of_kind(config, kind)
     network = known.build(config)
     network.load_state_dict(known.rename(tensors, config))
-    return known.stylizer(no_gradients(network), "benchmark", known.title, known.licence)
+    return known.stylizer(no_gradients(network), "benchmark", known.title, known.license)
 
 
-def normalised_vgg() -> nn.Sequential:
+def normalized_vgg() -> nn.Sequential:
     """VGG-19 as AdaAttN lays it out."""
     layers: list[nn.Module] = [nn.Conv2d(3, 3, 1)]
     channels = 3
@@ -101,7 +101,7 @@ def adaattn_pair(folder: Path, kind: str) -> tuple[Run, Stylizer]:
     sys.modules[package.__name__] = package
     networks = importlib.import_module("theirs_adaattn.networks")
     model_class = importlib.import_module("theirs_adaattn.adaattn_model").AdaAttNModel
-    encoder = seeded(normalised_vgg(), 0)
+    encoder = seeded(normalized_vgg(), 0)
     # keys of size 1 in some hundred channels: without a small gain the softmax would see one position alone
     parts = {
         "adaattn_3": seeded(networks.AdaAttN(256, 64 * 64, 448), 1, 0.3),

@@ -32,12 +32,12 @@ pack = types.ModuleType("style_atelier")
 pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
-from style_atelier.models import library  # noqa: E402
 from style_atelier.models.architecture import Architecture  # noqa: E402
 from style_atelier.models.encoders.encoder import Encoder, no_gradients  # noqa: E402
 from style_atelier.models.families import adain, vgg, wct  # noqa: E402
-from style_atelier.models.registry import architecture, open_checkpoint  # noqa: E402
-from style_atelier.models.stylizer import StylizeOptions  # noqa: E402
+from style_atelier.models.library import stylizers  # noqa: E402
+from style_atelier.models.library.registry import architecture, open_checkpoint  # noqa: E402
+from style_atelier.models.stylization.stylizer import StylizeOptions  # noqa: E402
 
 Run = Callable[[Tensor, Tensor], Tensor]
 CASES = ("adain", "wct", "wct-16x")
@@ -51,7 +51,7 @@ def build(known: Architecture, tensors: dict[str, Tensor]) -> nn.Module:
     return no_gradients(network)
 
 
-def randomised(module: nn.Module, seed: int) -> nn.Module:
+def randomized(module: nn.Module, seed: int) -> nn.Module:
     """He-scaled weights from a seed, so that activations keep their size through any depth."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -73,15 +73,15 @@ def adain_pair(args: argparse.Namespace) -> tuple[Run, Run]:
         encoder.load_state_dict(torch.load(args.weights / "adain/vgg_normalised_relu4_1.pth", weights_only=True), strict=False)
         decoder.load_state_dict(torch.load(args.weights / "adain/decoder.pth", weights_only=True))
     else:
-        randomised(encoder, 0)
-        randomised(decoder, 1)
+        randomized(encoder, 0)
+        randomized(decoder, 1)
     encoder = nn.Sequential(*list(encoder.children())[:31]).requires_grad_(False)
     decoder.requires_grad_(False)
 
     def theirs(content: Tensor, style: Tensor) -> Tensor:
         return decoder(function.adaptive_instance_normalization(encoder(content), encoder(style))).clamp(0, 1)
 
-    ours_encoder = build(vgg.NORMALISED, encoder.state_dict())
+    ours_encoder = build(vgg.NORMALIZED, encoder.state_dict())
     mine = adain.stylizer(
         library_encoder(ours_encoder), adain.as_decoder(build(architecture("adain-decoder"), decoder.state_dict()), "d", "d")
     )
@@ -89,7 +89,7 @@ def adain_pair(args: argparse.Namespace) -> tuple[Run, Run]:
 
 
 def library_encoder(network: nn.Module) -> Encoder:
-    """The normalised VGG under its usual name."""
+    """The normalized VGG under its usual name."""
     return Encoder("vgg19-normalised", "VGG-19", network, network, ["relu4_1"])  # type: ignore[arg-type]
 
 
@@ -119,26 +119,26 @@ def wct_pair(args: argparse.Namespace, pruned: bool) -> tuple[Run, Run]:
         for path in sorted((args.weights / "wct16x").rglob("*.pth")):
             opened = open_checkpoint(path)
             if opened.kind == "encoder":
-                item = library.as_encoder(opened)
+                item = stylizers.as_encoder(opened)
                 level = int(item.default_taps[0][4])
                 encoders[level] = item
                 getattr(theirs, f"e{level}").load_state_dict(opened.tensors)
             else:
-                item = library.as_decoder(opened)
+                item = stylizers.as_decoder(opened)
                 level = int(item.taps[0][4])
                 decoders[level] = item
                 getattr(theirs, f"d{level}").load_state_dict(opened.tensors)
     else:
-        randomised(theirs.e5, 0)
+        randomized(theirs.e5, 0)
         shared = theirs.e5.state_dict()
-        keys = {n: wct.pruned_name(n) for n in vgg.normalised_keys()}
+        keys = {n: wct.pruned_name(n) for n in vgg.normalized_keys()}
         config = vgg.VGGConfig(vgg.widths(shared, keys), "reflect", True, "conv0")
         network = vgg.VGG(config)
         network.load_state_dict(vgg.fold_conv0(shared, config, keys, "conv0"))
         encoders = dict.fromkeys(wct.LEVELS, library_encoder(no_gradients(network)))
         for level in wct.LEVELS:
             getattr(theirs, f"e{level}").load_state_dict(shared, strict=False)
-            decoder = randomised(getattr(theirs, f"d{level}"), level)
+            decoder = randomized(getattr(theirs, f"d{level}"), level)
             known = architecture(f"wct-16x-decoder-{level}")  # the same names, and their decoders end in a ReLU too
             decoders[level] = adain.as_decoder(build(known, decoder.state_dict()), "d", "d")  # type: ignore[arg-type]
     theirs.requires_grad_(False)

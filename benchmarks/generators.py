@@ -67,12 +67,12 @@ def ours(case: str, weights: Path) -> tuple[Any, nn.Module]:
     pack = types.ModuleType("style_atelier")
     pack.__path__ = [str(ROOT)]
     sys.modules["style_atelier"] = pack
-    from style_atelier.models.noise import Noise
-    from style_atelier.models.registry import recognise
+    from style_atelier.models.generation.noise import Noise
+    from style_atelier.models.library.registry import recognize
 
     saved = torch.load(weights, weights_only=True)
     tensors: dict[str, Tensor] = {f"G_ema.{name}": tensor for name, tensor in saved["state"].items()}
-    known = recognise(tensors)
+    known = recognize(tensors)
     assert known is not None
     assert known.generator is not None
     config = known.configure(tensors)

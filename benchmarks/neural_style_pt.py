@@ -64,7 +64,7 @@ def first_weights(network: VGG) -> dict[str, Tensor]:
     Exact for Caffe's own networks, whose weights stay as they are, and where borders are reflected.
     """
     conv: Any = network.convs["conv1_1"]
-    if network.config.normalisation == "caffe":
+    if network.config.normalization == "caffe":
         return {"weight": conv.weight, "bias": conv.bias}
     assert network.config.padding == "reflect"
     scale, mean = network.scale.view(1, 3, 1, 1), network.mean.view(1, 3, 1, 1)
@@ -131,7 +131,7 @@ class NeuralStyle:
         assert image.grad is not None
         return loss.item(), image.grad
 
-    def optimise(self, start: Tensor, evaluations: int, progress: Progress = lambda number, loss: None) -> Tensor:
+    def optimize(self, start: Tensor, evaluations: int, progress: Progress = lambda number, loss: None) -> Tensor:
         """Its L-BFGS; the picture of the last evaluation, which is the one it saves."""
         image = nn.Parameter(start.clone())
         optimizer = torch.optim.LBFGS([image], max_iter=evaluations, tolerance_change=-1, tolerance_grad=-1)

@@ -34,7 +34,7 @@ sys.modules["style_atelier"] = pack
 
 from style_atelier.models.canvas.whole import Whole  # noqa: E402
 from style_atelier.models.encoders.encoder import no_gradients  # noqa: E402
-from style_atelier.models.registry import recognise  # noqa: E402
+from style_atelier.models.library.registry import recognize  # noqa: E402
 
 Run = Callable[[Tensor], Tensor]
 SIZES = {
@@ -73,7 +73,7 @@ def seeded(network: Any) -> Any:
 
 def mine(tensors: dict[str, Tensor]) -> Any:
     """Our network with these tensors."""
-    known = recognise(tensors)
+    known = recognize(tensors)
     assert known is not None
     config = known.configure(tensors)
     network = known.build(config)
@@ -82,7 +82,7 @@ def mine(tensors: dict[str, Tensor]) -> Any:
 
 
 def cyclegan(folder: Path) -> tuple[Run, Run]:
-    """resnet_9blocks with instance normalisation."""
+    """resnet_9blocks with instance normalization."""
     module = source(folder / "pytorch-CycleGAN-and-pix2pix/models/networks.py")
     norm = functools.partial(nn.InstanceNorm2d, affine=False)
     theirs = seeded(module.ResnetGenerator(3, 3, 64, norm_layer=norm, n_blocks=9))
@@ -90,7 +90,7 @@ def cyclegan(folder: Path) -> tuple[Run, Run]:
 
 
 def pix2pix(folder: Path) -> tuple[Run, Run]:
-    """unet_256 with batch normalisation, deterministic."""
+    """unet_256 with batch normalization, deterministic."""
     module = source(folder / "pytorch-CycleGAN-and-pix2pix/models/networks.py")
     theirs = seeded(module.UnetGenerator(3, 3, 8, 64, norm_layer=nn.BatchNorm2d, use_dropout=True))
     return theirs, mine(theirs.state_dict())

@@ -89,7 +89,7 @@ def add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument("--encoder", type=Path, required=True, metavar="FILE", help="weights of a VGG, for the losses")
     command.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
     command.add_argument("--leave-out", nargs="+", default=[], metavar="NAME", help="file names not to train on")
-    command.add_argument("--steps", type=int, default=TrainingPlan().steps, help="optimiser steps (%(default)s)")
+    command.add_argument("--steps", type=int, default=TrainingPlan().steps, help="optimizer steps (%(default)s)")
     command.add_argument("--seed", type=int, default=0)
     command.add_argument("--threads", type=int, help="processor threads (torch's own choice)")
     command.add_argument("--resume", action="store_true", help="go on from OUT.training.pt")

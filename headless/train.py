@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from ..models.encoders.vgg import VGG
-from ..models.library import as_encoder
-from ..models.registry import open_checkpoint
+from ..models.library.registry import open_checkpoint
+from ..models.library.stylizers import as_encoder
 from ..models.training.builtin import TrainingPlan, train_builtin
 from ..models.training.pictures import PictureFolder
 from ..models.weights.errors import WeightsError
@@ -80,7 +80,7 @@ def reporter(steps: int, say: Callable[[str], None]) -> Callable[[int, dict[str,
 def save(network: torch.nn.Module, wish: Training) -> Path:
     """Half-precision safetensors that say what they are, whole or not at all."""
     tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
-    metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "licence": "MIT"}
+    metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "license": "MIT"}
     temporary = wish.out.with_name(wish.out.name + ".part")
     save_file(tensors, temporary, metadata)
     temporary.chmod(0o644)  # safetensors makes files that only their owner can read

@@ -1,4 +1,4 @@
-"""What the registry knows of a published network: how to recognise its file, read its configuration, build and fill it."""
+"""What the registry knows of a published network: how to recognize its file, read its configuration, build and fill it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from .generator import Generator
-from .stylizer import Stylizer
-from .translator import Translator
+from .generation.generator import Generator
+from .stylization.stylizer import Stylizer
+from .translation.translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
@@ -21,13 +21,13 @@ Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "con
 class Architecture:
     """One kind of file.
 
-    recognise: state dict -> whether it is this architecture (never two for one file).
+    recognize: state dict -> whether it is this architecture (never two for one file).
     configure: state dict -> configuration, read from names and shapes alone.
     build: configuration -> network with random weights.
     rename: (state dict, configuration) -> the network's own parameter names.
     value_range: what the network takes at its public boundary. multiple: sides are padded to a multiple of this.
-    licence: of the published weights (SPDX id or words).
-    translator, generator, stylizer: for these, (network, name, title, licence) -> the Translator, Generator or Stylizer around
+    license: of the published weights (SPDX id or words).
+    translator, generator, stylizer: for these, (network, name, title, license) -> the Translator, Generator or Stylizer around
     it.
     with_settings: (configuration, settings beside the tensors as text) -> configuration, where shapes do not tell all.
     """
@@ -35,11 +35,11 @@ class Architecture:
     id: str
     kind: Kind
     title: str
-    recognise: Callable[[Tensors], bool]
+    recognize: Callable[[Tensors], bool]
     configure: Callable[[Tensors], Any]
     build: Callable[[Any], nn.Module]
     rename: Callable[[Tensors, Any], dict[str, Tensor]]
-    licence: str
+    license: str
     value_range: str = "RGB 0..1"
     multiple: int = 1
     translator: Callable[[Any, str, str, str], Translator] | None = None

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import _host
-from ._explorer_routes import register_explorer
-from ._weights_routes import register_routes
-from .color import KeepColor
-from .compare_stylizers import CompareStylizers
-from .controlnext import ControlNeXtWeights, LoadControlNeXt
-from .directions import Directions, EditW
-from .faces import FaceCrop, PasteFace
-from .features import WCT, AdaIN, BlendFeatures, Decode, Encode
-from .latent_files import LoadW, SaveW
-from .latents import BlendW, MixW, SampleW, TruncateW, WalkW
-from .loaders import LoadDecoder, LoadEncoder, LoadGenerator, LoadStylizer, LoadTranslator
-from .lora import LoadLora, LoraInfo, MergeLora
-from .measures import LinearSeparability, PerceptualPathLength
-from .neural_style import NeuralStyle
-from .objectives import CombineObjectives, ContentObjective, SmoothnessObjective
-from .optimize import Optimize
-from .project import Project
-from .style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
-from .style_files import LoadStyle, SaveStyle
-from .style_objectives import PatchObjective, StyleObjective
-from .styles import BlendStyles, EncodeStyle, ExchangeStyles, InterpolateStyles
-from .stylize import Stylize
-from .stylize_video import StylizeVideo
-from .synthesize import Synthesize
-from .temporal import TemporalError
-from .text_objective import TextObjective
-from .translate import Translate
+from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
+from .diffusion.lora import LoadLora, LoraInfo, MergeLora
+from .generation.directions import Directions, EditW
+from .generation.latent_files import LoadW, SaveW
+from .generation.latents import BlendW, MixW, SampleW, TruncateW, WalkW
+from .generation.loader import LoadGenerator
+from .generation.measures import LinearSeparability, PerceptualPathLength
+from .generation.project import Project
+from .generation.synthesize import Synthesize
+from .host.folders import register_folder
+from .optimization.neural_style import NeuralStyle
+from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
+from .optimization.optimize import Optimize
+from .optimization.style_objectives import PatchObjective, StyleObjective
+from .optimization.text_objective import TextObjective
+from .page.explorer_routes import register_explorer
+from .page.weights_routes import register_routes
+from .stylization.color import KeepColor
+from .stylization.compare_stylizers import CompareStylizers
+from .stylization.features import WCT, AdaIN, BlendFeatures, Decode, Encode
+from .stylization.loaders import LoadDecoder, LoadEncoder, LoadStylizer
+from .stylization.style_files import LoadStyle, SaveStyle
+from .stylization.styles import BlendStyles, EncodeStyle, ExchangeStyles, InterpolateStyles
+from .stylization.stylize import Stylize
+from .stylization.stylize_video import StylizeVideo
+from .stylization.temporal import TemporalError
+from .translation.faces import FaceCrop, PasteFace
+from .translation.loader import LoadTranslator
+from .translation.style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
+from .translation.translate import Translate
 
 NODES: list[type[io.ComfyNode]] = [
     Stylize,
@@ -96,7 +98,7 @@ class StyleAtelier(ComfyExtension):
 
     async def on_load(self) -> None:
         """Tell the host about the model folder and the page's routes."""
-        _host.register_folder()
+        register_folder()
         register_routes()
         register_explorer()
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 SIDE = 640
 SCALE = 2  # strokes are drawn at twice the size and shrunk, so that their edges are soft
 Rng = np.random.Generator
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 
 
 def smooth_noise(rng: Rng, cells: int) -> np.ndarray:
@@ -25,13 +25,13 @@ def smooth_noise(rng: Rng, cells: int) -> np.ndarray:
     return np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
 
 
-def swirl_field(rng: Rng, centres: list[tuple[float, float, float]]) -> np.ndarray:
-    """Directions [SIDE, SIDE] in radians: around the centres (x, y, reach), else along smooth noise."""
+def swirl_field(rng: Rng, centers: list[tuple[float, float, float]]) -> np.ndarray:
+    """Directions [SIDE, SIDE] in radians: around the centers (x, y, reach), else along smooth noise."""
     y, x = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
     noise = smooth_noise(rng, 5)
     flow_y, flow_x = np.gradient(noise)
     u, v = flow_y * 60 + 0.6, -flow_x * 60
-    for cx, cy, reach in centres:
+    for cx, cy, reach in centers:
         dx, dy = x - cx, y - cy
         weight = np.exp(-(dx**2 + dy**2) / (2 * reach**2)) * 4
         distance = np.sqrt(dx**2 + dy**2) + 1
@@ -43,26 +43,26 @@ def swirl_field(rng: Rng, centres: list[tuple[float, float, float]]) -> np.ndarr
 class Canvas:
     """A picture that is painted stroke by stroke."""
 
-    def __init__(self, ground: Colour) -> None:
+    def __init__(self, ground: Color) -> None:
         self.image = Image.new("RGB", (SIDE * SCALE, SIDE * SCALE), to_bytes(ground))
         self.draw = ImageDraw.Draw(self.image)
 
-    def stroke(self, points: np.ndarray, width: float, colour: Colour) -> None:
+    def stroke(self, points: np.ndarray, width: float, color: Color) -> None:
         """A bent stroke with round ends through points [N, 2]."""
         flat = [tuple(p) for p in (points * SCALE)]
-        self.draw.line(flat, fill=to_bytes(colour), width=max(1, round(width * SCALE)), joint="curve")
+        self.draw.line(flat, fill=to_bytes(color), width=max(1, round(width * SCALE)), joint="curve")
         radius = width * SCALE / 2
         for px, py in (flat[0], flat[-1]):
-            self.draw.ellipse((px - radius, py - radius, px + radius, py + radius), fill=to_bytes(colour))
+            self.draw.ellipse((px - radius, py - radius, px + radius, py + radius), fill=to_bytes(color))
 
     def finish(self) -> Image.Image:
         """The picture at its final size."""
         return self.image.resize((SIDE, SIDE), Image.Resampling.LANCZOS).filter(ImageFilter.UnsharpMask(1.5, 80, 2))
 
 
-def to_bytes(colour: Colour) -> tuple[int, int, int]:
+def to_bytes(color: Color) -> tuple[int, int, int]:
     """0..1 -> 0..255."""
-    r, g, b = (round(255 * min(max(c, 0), 1)) for c in colour)
+    r, g, b = (round(255 * min(max(c, 0), 1)) for c in color)
     return r, g, b
 
 
@@ -77,15 +77,15 @@ def along(field: np.ndarray, x: float, y: float, length: float, steps: int = 6) 
     return np.array(points)
 
 
-def impasto(canvas: Canvas, rng: Rng, points: np.ndarray, width: float, colour: np.ndarray) -> None:
+def impasto(canvas: Canvas, rng: Rng, points: np.ndarray, width: float, color: np.ndarray) -> None:
     """A stroke of thick paint: a body, a dark lower edge, and streaks of the brush's hairs."""
     normal = np.array([-(points[-1] - points[0])[1], (points[-1] - points[0])[0]])
     normal = normal / (np.linalg.norm(normal) + 1e-6)
-    canvas.stroke(points + normal * width * 0.25, width, tuple(colour * 0.62))
-    canvas.stroke(points, width * 0.9, tuple(colour))
+    canvas.stroke(points + normal * width * 0.25, width, tuple(color * 0.62))
+    canvas.stroke(points, width * 0.9, tuple(color))
     for _ in range(3):
         offset = rng.uniform(-0.36, 0.36)
-        canvas.stroke(points + normal * width * offset, max(0.7, width * 0.14), tuple(colour + rng.uniform(-0.14, 0.22)))
+        canvas.stroke(points + normal * width * offset, max(0.7, width * 0.14), tuple(color + rng.uniform(-0.14, 0.22)))
 
 
 def night(rng: Rng) -> Image.Image:
@@ -102,16 +102,16 @@ def night(rng: Rng) -> Image.Image:
             near = max(np.exp(-((x - sx) ** 2 + (y - sy) ** 2) / (2 * (r * 0.42) ** 2)) for sx, sy, r in stars)
             ring = max(np.exp(-((np.hypot(x - sx, y - sy) - r * 0.85) ** 2) / (2 * (r * 0.13) ** 2)) for sx, sy, r in stars)
             level = tone[int(y), int(x)] * 0.9 + rng.normal(0, 0.45)
-            colour = palette[int(np.clip(np.floor(level + 2), 0, 4))]
+            color = palette[int(np.clip(np.floor(level + 2), 0, 4))]
             if rng.random() < near * 1.15 or rng.random() < ring * 0.4:
-                colour = gold[rng.integers(3)]
+                color = gold[rng.integers(3)]
             hill = 470 + 45 * np.sin(x / 95) + 25 * np.sin(x / 37 + 1)
             if y > hill:
-                colour = np.array([[0.03, 0.1, 0.14], [0.06, 0.2, 0.2], [0.12, 0.3, 0.22], [0.02, 0.06, 0.16]])[rng.integers(4)]
+                color = np.array([[0.03, 0.1, 0.14], [0.06, 0.2, 0.2], [0.12, 0.3, 0.22], [0.02, 0.06, 0.16]])[rng.integers(4)]
                 if rng.random() < 0.025:
-                    colour = gold[0]
-            colour = np.clip(colour + rng.normal(0, 0.035, 3), 0, 1)
-            impasto(canvas, rng, along(field, x, y, width * rng.uniform(2.4, 4.2)), width * rng.uniform(0.55, 1), colour)
+                    color = gold[0]
+            color = np.clip(color + rng.normal(0, 0.035, 3), 0, 1)
+            impasto(canvas, rng, along(field, x, y, width * rng.uniform(2.4, 4.2)), width * rng.uniform(0.55, 1), color)
     return canvas.finish()
 
 
@@ -131,16 +131,16 @@ def pond(rng: Rng) -> Image.Image:
             x, y = rng.uniform(0, SIDE, 2)
             inside = [np.hypot((x - ix) / 1.6, (y - iy) * 1.5) < r for ix, iy, r in islands]
             level = tone[int(y), int(x)] * 1.3 + rng.normal(0, 0.8)
-            colour, length = water[int(np.clip(np.floor(level + 3), 0, 5))], rng.uniform(1.4, 3.2)
+            color, length = water[int(np.clip(np.floor(level + 3), 0, 5))], rng.uniform(1.4, 3.2)
             if any(inside):
-                colour, length = leaves[rng.integers(4)], rng.uniform(0.8, 1.9)
+                color, length = leaves[rng.integers(4)], rng.uniform(0.8, 1.9)
                 if rng.random() < 0.08 and width < 12:
-                    colour, length = blossom[rng.integers(3)], 0.6
-            colour = np.clip(colour + rng.normal(0, 0.05, 3), 0, 1)
+                    color, length = blossom[rng.integers(3)], 0.6
+            color = np.clip(color + rng.normal(0, 0.05, 3), 0, 1)
             angle = ripple[int(y), int(x)] + rng.normal(0, 0.18)
             direction = np.array([np.cos(angle), np.sin(angle)])
             points = np.array([[x, y]]) + direction * np.linspace(0, width * length, 4)[:, None]
-            impasto(canvas, rng, points, width * rng.uniform(0.6, 1), colour)
+            impasto(canvas, rng, points, width * rng.uniform(0.6, 1), color)
     return canvas.finish()
 
 

@@ -24,7 +24,7 @@ pack = types.ModuleType("style_atelier")
 pack.__path__ = [str(ROOT)]
 sys.modules["style_atelier"] = pack
 
-from style_atelier.models import library  # noqa: E402
+from style_atelier.models.library import stylizers  # noqa: E402
 from style_atelier.models.weights.catalogue import FileSpec  # noqa: E402
 
 SIDE, CROP, WIDTH, BLOCKS, BATCH = 320, 128, 32, 6, 2
@@ -98,7 +98,7 @@ def read(path: Path, side: int) -> Tensor:
 
 def pairs(photos: Path, weights: Path) -> list[tuple[Tensor, Tensor]]:
     """(photograph, painted photograph) in -1..1."""
-    stylizer = library.load_stylizer("wct-16x", Files(weights))
+    stylizer = stylizers.load_stylizer("wct-16x", Files(weights))
     style, made = read(ROOT / "samples/painting.jpg", 384), []
     with torch.inference_mode():
         for path in sorted(p for p in photos.rglob("*") if p.suffix.lower() in (".jpg", ".png", ".webp")):
@@ -136,8 +136,8 @@ def main() -> None:
     steps: list[Any] = [torch.optim.Adam(net.parameters(), 4e-4, (0.5, 0.999)) for net in nets]
     start, step = time.monotonic(), 0
     while (gone := (time.monotonic() - start) / 60) < args.minutes:
-        for optimiser in steps:
-            optimiser.param_groups[0]["lr"] = 4e-4 * min(1.0, 2 * (1 - gone / args.minutes) + 0.02)
+        for optimizer in steps:
+            optimizer.param_groups[0]["lr"] = 4e-4 * min(1.0, 2 * (1 - gone / args.minutes) + 0.02)
         photo, painted = batch(data, dice)
         made = generator(photo)
         loss_d = (judge(torch.cat([photo, painted], 1)) - 1).square().mean() + judge(

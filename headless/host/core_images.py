@@ -32,7 +32,7 @@ def read_picture(path: str) -> tuple[Tensor, Tensor]:
     with Image.open(path) as opened:
         for frame in ImageSequence.Iterator(opened):
             turned = ImageOps.exif_transpose(frame)
-            if turned.mode.startswith("I"):  # 16 bits of grey
+            if turned.mode.startswith("I"):  # 16 bits of gray
                 turned = Image.fromarray((np.asarray(turned, dtype=np.float32) / 257).clip(0, 255).astype(np.uint8))
             if "transparency" in turned.info:
                 turned = turned.convert("RGBA")

@@ -134,7 +134,7 @@ class MaskComposite(io.ComfyNode):
 
 
 class MaskToImage(io.ComfyNode):
-    """A mask as a grey picture."""
+    """A mask as a gray picture."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .winograd import winograd, winograd_pays, winograd_taps
+from ..ops.winograd import winograd, winograd_pays, winograd_taps
 
 Padding = Literal["zeros", "reflect", "replicate"]
 Sides = tuple[int, int, int, int]  # left, right, top, bottom
@@ -84,7 +84,7 @@ def _to_few_channels(x: Tensor, weight: Tensor, bias: Tensor | None, padding: in
 
 
 def doubled(x: Tensor) -> Tensor:
-    """Twice the size by nearest neighbour."""
+    """Twice the size by nearest neighbor."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 

@@ -1,4 +1,4 @@
-"""The parameters of instance and batch normalisation as published generators have them."""
+"""The parameters of instance and batch normalization as published generators have them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .activation import Activation
 
 
 class Norm(nn.Module):
-    """Parameters of one normalisation, and how a canvas carries it out."""
+    """Parameters of one normalization, and how a canvas carries it out."""
 
     def __init__(self, channels: int, batch: bool = False, affine: bool = False) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class Norm(nn.Module):
             self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, canvas: Any, h: Any, act: Activation, own: bool = False) -> Any:
-        """own: batch normalisation by the picture's own statistics, as in training with one picture."""
+        """own: batch normalization by the picture's own statistics, as in training with one picture."""
         weight, bias = getattr(self, "weight", None), getattr(self, "bias", None)
         if self.batch and not own:
             return canvas.affine(h, batch_norm(self.running_mean, self.running_var, weight, bias), act)  # type: ignore[arg-type]
@@ -33,5 +33,5 @@ class Norm(nn.Module):
 
     @staticmethod
     def of_nothing(canvas: Any, h: Any, act: Activation) -> Any:
-        """Instance normalisation without parameters."""
+        """Instance normalization without parameters."""
         return canvas.norm(h, instance_norm, act)

@@ -45,7 +45,7 @@ class Plane:
     """One picture's map [1, channels, height, width].
 
     raw: window -> values before the pending affine map and activation. data: all those values where they are kept in memory
-    (raw then cuts them out), else None. A normalisation is left pending and applied to each window as it is read.
+    (raw then cuts them out), else None. A normalization is left pending and applied to each window as it is read.
     """
 
     channels: int

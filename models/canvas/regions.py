@@ -1,4 +1,4 @@
-"""Regions of a picture with a style each: statistics of a region alone, and what the normalisations make of it, joined."""
+"""Regions of a picture with a style each: statistics of a region alone, and what the normalizations make of it, joined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measuring the statistics that normalisations need, fast and without loss on large pictures."""
+"""Measuring the statistics that normalizations need, fast and without loss on large pictures."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Carrying out a network's layers tile by tile, with the statistics of the whole picture.
 
-Normalisation needs the mean and variance of a whole layer before any of it can go on, so a picture cannot simply be cut into
+Normalization needs the mean and variance of a whole layer before any of it can go on, so a picture cannot simply be cut into
 tiles
 that run through the network one after the other. Instead every layer is finished over all its tiles before the next begins: the
-tiles' moments are merged (exactly, in double precision), and what the normalisation comes down to, a scale and a shift by
+tiles' moments are merged (exactly, in double precision), and what the normalization comes down to, a scale and a shift by
 channel,
 is applied when the next layer reads its windows. Maps at the picture's full size are the largest by far; those above `keep` bytes
 are not stored but computed again from the smaller map before them, once for their statistics and once for their values.
@@ -27,7 +27,7 @@ from .convolution import Kernel, Padding, Sides, convolve, doubled, doubled_vali
 from .planes import Plane, Window, kept
 from .regions import Regions, joined, large_enough, moments_under
 from .statistics import moments_of, statistics_of
-from .whole import Normalisation, as_measured, dropped, sides_of, weights_like
+from .whole import Normalization, as_measured, dropped, sides_of, weights_like
 
 USUAL_CHANNELS = 64
 SMALLEST_SIDE = 32
@@ -37,7 +37,7 @@ class Tiled:
     """The counterpart of `whole.Whole` on planes, for one picture [1, 3, H, W] at a time.
 
     tile: side of the tiles of a map of 64 channels, in positions; wider maps have smaller tiles. keep: bytes above which a map is
-    computed again instead of stored. settle: of statistics that normalisations measure to those that they use.
+    computed again instead of stored. settle: of statistics that normalizations measure to those that they use.
     """
 
     settle: Callable[[Statistics], Statistics] = staticmethod(as_measured)
@@ -83,7 +83,7 @@ class Tiled:
         return self._made(Plane(layer.out_channels, height, width, raw))
 
     def doubled_conv(self, x: Plane, layer: nn.Conv2d | Kernel, mode: Padding = "zeros") -> Plane:
-        """Nearest neighbour to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
+        """Nearest neighbor to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
         self.beat()
         kernel = layer.kernel_size[0]
         reach = kernel // 2
@@ -102,7 +102,7 @@ class Tiled:
         return self._made(Plane(layer.out_channels, large.height, large.width, raw))
 
     def doubled(self, x: Plane) -> Plane:
-        """Nearest neighbour to twice the size."""
+        """Nearest neighbor to twice the size."""
 
         def raw(window: Window) -> Tensor:
             low = x.read(Window(window.top // 2, -(-window.bottom // 2), window.left // 2, -(-window.right // 2)))
@@ -116,7 +116,7 @@ class Tiled:
         self.beat()
 
         def raw(window: Window) -> Tensor:
-            # a position and its neighbours decide about two rows and columns; one more on each side is enough for 3x3 and 4x4
+            # a position and its neighbors decide about two rows and columns; one more on each side is enough for 3x3 and 4x4
             source = Window(window.top // 2 - 1, -(-window.bottom // 2) + 1, window.left // 2 - 1, -(-window.right // 2) + 1)
             inside = source.within(x.height, x.width)
             values = x.read(inside)
@@ -131,12 +131,12 @@ class Tiled:
 
         return self._made(Plane(layer.out_channels, 2 * x.height, 2 * x.width, raw))
 
-    def norm(self, x: Plane, norm: Normalisation, act: Activation = "none") -> Plane:
-        """A normalisation by the map's own statistics, then an activation; both are done as the map is read."""
+    def norm(self, x: Plane, norm: Normalization, act: Activation = "none") -> Plane:
+        """A normalization by the map's own statistics, then an activation; both are done as the map is read."""
         return self._pending(x, norm(self.settle(statistics_of(self._moments(x)))), act)
 
-    def regional_norm(self, x: Plane, norms: Sequence[Normalisation], regions: Regions, act: Activation = "none") -> Plane:
-        """A normalisation for each region by the region's own statistics, then an activation."""
+    def regional_norm(self, x: Plane, norms: Sequence[Normalization], regions: Regions, act: Activation = "none") -> Plane:
+        """A normalization for each region by the region's own statistics, then an activation."""
         found = self._moments_under(x, regions.at(x.height, x.width))
         by = [norm(self.settle(statistics_of(m))) for norm, m in zip(norms, found, strict=True)]
         return self.regional_affine(x, by, regions, act)
@@ -243,7 +243,7 @@ class Tiled:
         return x.height, x.width
 
     def resize(self, x: Plane, height: int, width: int, align_corners: bool = True) -> Plane:
-        """Bilinear; with corners aligned, or by the centres of the positions."""
+        """Bilinear; with corners aligned, or by the centers of the positions."""
 
         def raw(window: Window) -> Tensor:
             rows = _between(window.top, window.bottom, x.height, height, align_corners)
@@ -315,3 +315,8 @@ def _between(start: int, stop: int, source: int, target: int, corners: bool) -> 
     at = at * ((source - 1) / max(target - 1, 1)) if corners else ((at + 0.5) * (source / target) - 0.5).clamp_min(0)
     low = at.floor().long().clamp_max(source - 1)
     return low, (low + 1).clamp_max(source - 1), (at - low).float()
+
+
+def keep_limit(x: Tensor) -> float:
+    """Bytes above which a map of a tiled picture is computed again: 128 channels at half the picture's sides are still kept."""
+    return 4 * 40 * x.shape[2] * x.shape[3]

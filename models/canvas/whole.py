@@ -16,7 +16,7 @@ from .convolution import Kernel, Padding, Sides, all_sides, convolve, doubled, d
 from .regions import Regions, joined, large_enough, moments_under
 from .statistics import moments_of, statistics_of
 
-Normalisation = Callable[[Statistics], ScaleShift]
+Normalization = Callable[[Statistics], ScaleShift]
 
 
 def sides_of(amount: int | Sides) -> Sides:
@@ -51,8 +51,8 @@ class Whole:
     """Layers on tensors [B, C, H, W]. A network's forward pass, written against this, also runs on `tiled.Tiled`.
 
     Every method gives a map that is the caller's own, and may use up the ones it is given; `fresh` keeps one for later.
-    dtype: of the maps that it begins with; convolutions follow it, statistics and normalisations are always float32.
-    settle: of statistics that normalisations measure to those that they use.
+    dtype: of the maps that it begins with; convolutions follow it, statistics and normalizations are always float32.
+    settle: of statistics that normalizations measure to those that they use.
     """
 
     settle: Callable[[Statistics], Statistics] = staticmethod(as_measured)
@@ -92,12 +92,12 @@ class Whole:
         return activate(made, act)
 
     def doubled_conv(self, x: Tensor, layer: nn.Conv2d | Kernel, mode: Padding = "zeros") -> Tensor:
-        """Nearest neighbour to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
+        """Nearest neighbor to twice the size, then a 3x3 or 5x5 convolution that keeps the size."""
         self.beat()
         return doubled_convolve(x, *weights_like(x, layer), mode)
 
     def doubled(self, x: Tensor) -> Tensor:
-        """Nearest neighbour to twice the size."""
+        """Nearest neighbor to twice the size."""
         return doubled(x)
 
     def transpose(self, x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
@@ -105,12 +105,12 @@ class Whole:
         self.beat()
         return F.conv_transpose2d(x, *weights_like(x, layer), layer.stride, int(layer.padding[0]), layer.output_padding)
 
-    def norm(self, x: Tensor, norm: Normalisation, act: Activation = "none") -> Tensor:
-        """A normalisation by the map's own statistics, then an activation."""
+    def norm(self, x: Tensor, norm: Normalization, act: Activation = "none") -> Tensor:
+        """A normalization by the map's own statistics, then an activation."""
         return self.affine(x, norm(self.settle(statistics_of(moments_of(x)))), act)
 
-    def regional_norm(self, x: Tensor, norms: Sequence[Normalisation], regions: Regions, act: Activation = "none") -> Tensor:
-        """A normalisation for each region by the region's own statistics, of one picture, then an activation."""
+    def regional_norm(self, x: Tensor, norms: Sequence[Normalization], regions: Regions, act: Activation = "none") -> Tensor:
+        """A normalization for each region by the region's own statistics, of one picture, then an activation."""
         masks, whole = regions.at(*x.shape[2:]), moments_of(x)
         found = [moments_under(x, mask) if large_enough(mask) else whole for mask in masks]
         by = [norm(self.settle(statistics_of(m))) for norm, m in zip(norms, found, strict=True)]
@@ -179,5 +179,5 @@ class Whole:
         return x.shape[2], x.shape[3]
 
     def resize(self, x: Tensor, height: int, width: int, align_corners: bool = True) -> Tensor:
-        """Bilinear; with corners aligned, or by the centres of the positions."""
+        """Bilinear; with corners aligned, or by the centers of the positions."""
         return F.interpolate(x, (height, width), mode="bilinear", align_corners=align_corners)

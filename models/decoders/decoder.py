@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..encoders.features import Features
+from ..ops.features import Features
 from ..ops.masks import at_size
 from ..ops.moments import Moments, measure
 from ..ops.tiling import tiles

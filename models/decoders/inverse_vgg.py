@@ -2,7 +2,7 @@
 
 One network serves AdaIN's decoder (Huang and Belongie 2017), the feature invertors of WCT (Li et al. 2017) and the
 16x pruned ones (Wang et al. 2020): the convolutions of VGG-19 in reverse order, reflection padding, ReLU between them, and
-nearest-neighbour enlargement after each conv<k>_1 with k > 1.
+nearest-neighbor enlargement after each conv<k>_1 with k > 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""VGG and the gradient of its picture, for pictures that are found by optimisation (Gatys, Ecker and Bethge 2016).
+"""VGG and the gradient of its picture, for pictures that are found by optimization (Gatys, Ecker and Bethge 2016).
 
 There the weights are fixed and only the picture changes, so two thirds of what automatic differentiation offers is of no use. The
 reverse pass is written out here: a convolution's input gradient is a convolution with flipped kernels, ReLU's is a mask that its
@@ -69,8 +69,8 @@ class DifferentiableVGG:
         network = self.network
         last = self._deepest(taps)
         with _plain():
-            x = images if network.config.normalisation == "conv0" else (images - network.mean) * network.scale
-            x = _channels_last(x.flip(1) if network.config.normalisation == "caffe" else x)
+            x = images if network.config.normalization == "conv0" else (images - network.mean) * network.scale
+            x = _channels_last(x.flip(1) if network.config.normalization == "caffe" else x)
             trace = Trace(images.shape, {}, network.pooling)
             for name in self._names[: last + 1]:
                 self.beat()
@@ -228,14 +228,14 @@ class DifferentiableVGG:
         return _channels_last(result)
 
     def _to_picture(self, gradient: Tensor, shape: Sequence[int]) -> Tensor:
-        """Through the first convolution, its padding and the normalisation of the picture."""
+        """Through the first convolution, its padding and the normalization of the picture."""
         network = self.network
         result = _to_few_channels(gradient, self._conv(self._names[0]).weight)
         reflect = network.config.padding == "reflect"
         result = _fold_small(_fold_reflected(result), shape) if reflect else result[:, :, 1:-1, 1:-1]
-        if network.config.normalisation == "caffe":
+        if network.config.normalization == "caffe":
             result = result.flip(1)
-        return (result if network.config.normalisation == "conv0" else result * network.scale).contiguous()
+        return (result if network.config.normalization == "conv0" else result * network.scale).contiguous()
 
 
 def _opens_block(name: str) -> bool:

@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..ops.features import Features
 from ..ops.padding import pad_to_multiple
 from ..ops.tiling import tiles
 from ..progress import Progress, silent
-from .features import Features
 from .vgg import VGG
 
 

@@ -1,7 +1,7 @@
 """The built-in encoder: VGG-19's shape at a quarter of its width, filled with fixed random filters.
 
 Random filters are a sound texture representation (Ustyuzhaninov, Brendel, Gatys and Bethge 2016, arXiv:1606.00021; He,
-Wang and Hopcroft 2016, arXiv:1606.04801), need no download and have no licence. The numbers come from NumPy's PCG64, so
+Wang and Hopcroft 2016, arXiv:1606.04801), need no download and have no license. The numbers come from NumPy's PCG64, so
 every machine has the same filters.
 """
 

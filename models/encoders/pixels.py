@@ -1,4 +1,4 @@
-"""Pixels as features, so that losses on colours and edges are computed, tiled and weighted like all others."""
+"""Pixels as features, so that losses on colors and edges are computed, tiled and weighted like all others."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """VGG-16 and VGG-19 as feature extractors, in every published form, computing only what is asked for.
 
-One network serves torchvision's ImageNet weights, the Caffe weights, the normalised VGG-19 of AdaIN and
+One network serves torchvision's ImageNet weights, the Caffe weights, the normalized VGG-19 of AdaIN and
 WCT (Huang and Belongie 2017; Li et al. 2017) and the 16x pruned encoders of Wang et al. 2020: they differ
-in widths, padding, pooling and in how the input is normalised. Simonyan and Zisserman 2014, arXiv:1409.1556.
+in widths, padding, pooling and in how the input is normalized. Simonyan and Zisserman 2014, arXiv:1409.1556.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class VGGConfig:
     widths: output channels of each convolution present, by canonical name and in order.
     padding: "zeros" (ImageNet training) or "reflect" (AdaIN, WCT).
     ceil_pool: pools round odd sides up (AdaIN's Lua heritage) instead of down.
-    normalisation: "imagenet" (RGB, mean/std), "caffe" (BGR 0..255 minus means) or "conv0" (the 1x1
+    normalization: "imagenet" (RGB, mean/std), "caffe" (BGR 0..255 minus means) or "conv0" (the 1x1
         convolution that AdaIN's file carries, folded into conv1_1 on loading).
     """
 
     widths: tuple[tuple[str, int], ...]
     padding: Literal["zeros", "reflect"] = "zeros"
     ceil_pool: bool = False
-    normalisation: str = "imagenet"
+    normalization: str = "imagenet"
 
     @property
     def taps(self) -> tuple[str, ...]:
@@ -81,9 +81,9 @@ class VGG(nn.Module):
     def _constants(self) -> tuple[Tensor, Tensor]:
         """mean and scale [3, 1, 1] in double precision."""
         mean, scale = torch.zeros(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
-        if self.config.normalisation == "imagenet":
+        if self.config.normalization == "imagenet":
             mean, scale = mean.new_tensor(IMAGENET_MEAN), 1 / scale.new_tensor(IMAGENET_STD)
-        elif self.config.normalisation == "caffe":
+        elif self.config.normalization == "caffe":
             mean, scale = mean.new_tensor(CAFFE_MEAN_BGR).flip(0) / 255, scale.new_full((3,), 255.0)
         return mean[:, None, None], scale[:, None, None]
 
@@ -99,8 +99,8 @@ class VGG(nn.Module):
         unknown = [tap for conv, tap in wanted.items() if conv not in self.convs]
         if unknown:
             raise ValueError(f"this encoder has no {', '.join(unknown)}: it has {', '.join(self.config.taps)}")
-        x = images if self.config.normalisation == "conv0" else (images - self.mean) * self.scale
-        if self.config.normalisation == "caffe":
+        x = images if self.config.normalization == "conv0" else (images - self.mean) * self.scale
+        if self.config.normalization == "caffe":
             x = x.flip(1)
         found: dict[str, Tensor] = {}
         for name, conv in self.convs.items():

@@ -133,7 +133,7 @@ def _tiles_of_products(products: Tensor, shape: tuple[int, int, int], first: Ten
 
 
 def _to_points(d: Sequence[Tensor], out: Sequence[Tensor], backward: bool) -> None:
-    """Six neighbours to six points. What is not yet written of `out` holds what lies between."""
+    """Six neighbors to six points. What is not yet written of `out` holds what lies between."""
     t0, t1, t2, t3, t4, t5 = (out[i] for i in (BACKWARD if backward else FORWARD))
     for even, odd, plus, c, others in ((t2, t3, t1, NEAR, FAR2), (t4, t5, t3, FAR, NEAR2)):
         torch.sub(d[4], d[2], alpha=others, out=even)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..numbered import contained, write_numbered
+from ..weights.numbered import contained, write_numbered
 from .merge import Merged
 
 SUFFIX = ".safetensors"

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generator import Generator
-from ..noise import Noise, NoiseMode
+from ..generation.generator import Generator
+from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 
 NORMAL_95 = 1.96  # standard errors to either side of a mean that hold 95 % of a normal distribution
@@ -23,7 +23,7 @@ NORMAL_95 = 1.96  # standard errors to either side of a mean that hold 95 % of a
 class PathLengthSettings:
     """What is measured.
 
-    space: "w" steps on the straight line between two mapped latents, "z" on the arc between two normalised latents.
+    space: "w" steps on the straight line between two mapped latents, "z" on the arc between two normalized latents.
     sampling: where on the path the step starts, t ~ U(0, 1) for "full" and t = 0 for "end".
     epsilon: length of the step as a part of the path. samples: number of paths. batch: paths painted at once, each being two
     pictures; it changes the result by no more than rounding, which so small a step lifts to about 1e-3 of it in single precision.
@@ -108,7 +108,7 @@ def perceptual_path_length(
     """Mean of d(g(t), g(t + epsilon)) / epsilon^2 over random paths g (Karras et al. 2018, arXiv:1812.04948, section 4.1).
 
     embed: pictures [B, 3, H, W] -> [B, D]; d is the squared Euclidean distance of two embeddings, as LPIPS is of its weighted
-    and normalised features. Pictures are in 0..1 up to the generator's overshoots: they are not clamped, for a clamped value
+    and normalized features. Pictures are in 0..1 up to the generator's overshoots: they are not clamped, for a clamped value
     would not move. A generator with classes paints a random class on each path. seed: of all latents, places, classes and
     noise, drawn path by path on the CPU. progress counts paths. Numbers compare only between equal embeddings and settings.
 
@@ -186,7 +186,7 @@ def shrunk(pictures: Tensor, side: int) -> Tensor:
 def summary(distances: Tensor, settings: PathLengthSettings) -> PathLength:
     """What remains of distances [N], already divided by epsilon^2, between the percentiles. Raises ValueError.
 
-    The percentiles are values of the sample, the lower one of two neighbours at 1 % and the higher one at 99 %, and are kept.
+    The percentiles are values of the sample, the lower one of two neighbors at 1 % and the higher one at 99 %, and are kept.
     """
     values = distances.double().cpu().numpy()
     if not np.isfinite(values).all():

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generator import Generator, in_range
-from ..noise import Noise, NoiseMode
+from ..generation.generator import Generator, in_range
+from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 from .path_length import shrunk
 
@@ -207,8 +207,8 @@ def conditional_entropy(counts: Tensor) -> float:
 def linear_svm(inputs: Tensor, yes: Tensor, penalty: float = 1.0) -> tuple[Tensor, Tensor]:
     """Weight [D] and bias [] of the plane for inputs [N, D] and answers [N] (bool): x is a yes where weight.x + bias > 0.
 
-    Minimises |v|^2 / 2 + penalty * sum max(0, 1 - y v.x)^2 with x = (input, 1), v = (weight, bias) and y = +-1: the problem
-    that liblinear solves by default, bias in the penalised norm (Fan et al. 2008). Newton's method finds its one minimum in
+    Minimizes |v|^2 / 2 + penalty * sum max(0, 1 - y v.x)^2 with x = (input, 1), v = (weight, bias) and y = +-1: the problem
+    that liblinear solves by default, bias in the penalized norm (Fan et al. 2008). Newton's method finds its one minimum in
     finitely many steps, for the objective is piecewise quadratic (Mangasarian 2002, Keerthi and DeCoste 2005). Double precision.
     """
     y = torch.where(yes, 1.0, -1.0).double()

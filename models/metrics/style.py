@@ -1,4 +1,4 @@
-"""How far a stylised picture took the style's texture, and how much of the content's drawing it kept."""
+"""How far a stylized picture took the style's texture, and how much of the content's drawing it kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def style_distance(picture: Tensor, style: Tensor, encoder: Encoder) -> Tensor:
     """Sum over relu1_1..relu4_1 of the relative squared errors of channel means and standard deviations, [B].
 
     The quantities of AdaIN's style loss (arXiv:1703.06868, eq. 13), each layer's error divided by the style's own squared
-    length. encoder is to be the normalised VGG-19 where numbers are compared with others'.
+    length. encoder is to be the normalized VGG-19 where numbers are compared with others'.
     """
     made, wanted = encoder.encode(picture, TAPS), encoder.encode(style, TAPS)
     total = picture.new_zeros(picture.shape[0])

@@ -1,4 +1,4 @@
-"""How steady a stylised clip is: the warping error of moving scenes, and the flicker of still ones."""
+"""How steady a stylized clip is: the warping error of moving scenes, and the flicker of still ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WarpingError:
 def warping_error(
     source: Tensor, made: Tensor, cuts: Collection[int] = (), apart: int = 1, side: int = FLOW_SIDE, progress: Progress = silent
 ) -> WarpingError:
-    """E_warp of a stylised clip: frame t against frame t + apart brought back by the flow of the source clip.
+    """E_warp of a stylized clip: frame t against frame t + apart brought back by the flow of the source clip.
 
     source, made: frames [T, 3, H, W] in 0..1, both of one size. Squared differences, averaged over channels and the positions
     that are seen in both frames (Lai et al. 2018, arXiv:1808.00449, as in phoenix104104/fast_blind_video_consistency); the flow

@@ -1,1 +1,1 @@
-"""Losses that drive an optimisation or a training: each knows what it reads, its target, its value and its weight."""
+"""Losses that drive an optimization or a training: each knows what it reads, its target, its value and its weight."""

@@ -65,7 +65,7 @@ class LaplacianTerm(Term):
         self.target = laplacian(target)
 
     def summary(self, f: Tensor, place: Place) -> Tensor:
-        """The sum of squared differences over the positions with a whole neighbourhood, divided by all of them."""
+        """The sum of squared differences over the positions with a whole neighborhood, divided by all of them."""
         made = laplacian(f)
         inner = Place(place.top, place.left, made.shape[2], made.shape[3])
         squares = (made - inner.cut(self.target)).square()
@@ -80,11 +80,11 @@ class LaplacianTerm(Term):
 
 def laplacian(picture: Tensor) -> Tensor:
     """The five-point Laplacian of the sum of channels, [B, C, h, w] -> [B, 1, h - 2, w - 2]; empty for smaller maps."""
-    grey = picture.sum(dim=1, keepdim=True)
-    if min(grey.shape[-2:]) < 3:
-        return grey[..., :0, :0]
-    kernel = grey.new_tensor([[0.0, -1.0, 0.0], [-1.0, 4.0, -1.0], [0.0, -1.0, 0.0]])
-    return F.conv2d(grey, kernel[None, None])
+    gray = picture.sum(dim=1, keepdim=True)
+    if min(gray.shape[-2:]) < 3:
+        return gray[..., :0, :0]
+    kernel = gray.new_tensor([[0.0, -1.0, 0.0], [-1.0, 4.0, -1.0], [0.0, -1.0, 0.0]])
+    return F.conv2d(gray, kernel[None, None])
 
 
 @dataclass(frozen=True, repr=False)

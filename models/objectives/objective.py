@@ -1,6 +1,6 @@
 """What travels on an ATELIER_OBJECTIVE wire: what a picture shall have in common with others, and how much that counts.
 
-An objective holds its reference pictures and settings. For every size of the picture that is optimised it makes its terms anew
+An objective holds its reference pictures and settings. For every size of the picture that is optimized it makes its terms anew
 (`terms`), with targets from the references at that size.
 """
 
@@ -29,7 +29,7 @@ class Scene:
     """One picture at one size. index: its place in the batch. scale: this size over the final one. longest: side in pixels.
 
     tile: side of the tiles in which references are encoded, 0 for whole. gather(encoder, picture, terms) -> the summary of each
-    term over a reference picture, which `optimisation.evaluator` does tile by tile.
+    term over a reference picture, which `optimization.evaluator` does tile by tile.
     """
 
     index: int

@@ -38,7 +38,7 @@ def patches(f: Tensor, size: int, stride: int = 1) -> Tensor:
 
 
 class MRFTerm(Term):
-    """Squared distance of every patch to the style's patch that is nearest by normalised cross-correlation, averaged over patches
+    """Squared distance of every patch to the style's patch that is nearest by normalized cross-correlation, averaged over patches
     and their numbers (Li and Wand 2016, arXiv:1601.04589, eq. 2-3).
 
     target [m, C * size * size]: the style's patches. The paper takes the sum; the mean keeps the weight's meaning at every size.

@@ -1,4 +1,4 @@
-"""Losses that keep neighbouring pixels alike."""
+"""Losses that keep neighboring pixels alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Variation = Literal["absolute", "squared"]
 
 
 class VariationTerm(Term):
-    """Total variation: differences of neighbours, down and to the right, summed and divided by the number of values.
+    """Total variation: differences of neighbors, down and to the right, summed and divided by the number of values.
 
     "absolute" adds their sizes (Rudin, Osher and Fatemi 1992, as jcjohnson/neural-style has it): flat areas with sharp edges.
     "squared" adds their squares (Mahendran and Vedaldi 2015, arXiv:1412.0035, beta = 2): soft everywhere.

@@ -87,19 +87,19 @@ class GramTerm(MomentTerm):
 
     scale "gatys": 1/(4 C^2) of the matrices per position, the paper's 1/(4 N^2 M^2); "neural-style": the mean squared difference
     of matrices divided by all numbers of the map, as jcjohnson's code has it; "relative": the squared length of the difference
-    over that of the target. centred: of covariances instead, which leaves means free (Li et al. 2017).
+    over that of the target. centered: of covariances instead, which leaves means free (Li et al. 2017).
     """
 
-    def __init__(self, tap: str, mask: Tensor | None = None, scale: GramScale = "relative", centred: bool = False) -> None:
+    def __init__(self, tap: str, mask: Tensor | None = None, scale: GramScale = "relative", centered: bool = False) -> None:
         super().__init__(tap, mask)
         self.scale = scale
-        self.centred = centred
+        self.centered = centered
         self.target: Tensor | None = None
         self.factor = 1.0
 
     def matrix(self, summary: Tensor) -> Tensor:
         """What is compared, [C, C]."""
-        return covariance(summary) if self.centred else products(summary)
+        return covariance(summary) if self.centered else products(summary)
 
     def aim(self, summary: Tensor) -> None:
         self.target = self.matrix(summary)

@@ -51,14 +51,14 @@ class Gram(Moments):
     """Gram matrices (Gatys et al. 2016); see `GramTerm`."""
 
     scale: GramScale = "relative"
-    centred: bool = False
+    centered: bool = False
 
     @property
     def title(self) -> str:
-        return "covariance" if self.centred else "Gram"
+        return "covariance" if self.centered else "Gram"
 
     def gauge(self, tap: str, mask: Tensor | None) -> MomentTerm:
-        return GramTerm(tap, mask, self.scale, self.centred)
+        return GramTerm(tap, mask, self.scale, self.centered)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Sorted(Distribution):
 
 @dataclass(frozen=True)
 class Palette(Sorted):
-    """Colours: sliced Wasserstein of pixels along 16 directions, drawn anew for every step."""
+    """Colors: sliced Wasserstein of pixels along 16 directions, drawn anew for every step."""
 
     directions: int = 16
 

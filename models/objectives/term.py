@@ -21,7 +21,7 @@ from ..ops.masks import at_size
 class Place:
     """Where a piece lies in its map: the first row and column, and the size.
 
-    below, right: how many of its last rows and columns belong to its neighbours.
+    below, right: how many of its last rows and columns belong to its neighbors.
     """
 
     top: int

@@ -31,7 +31,7 @@ def text_direction(style: Tensor, source: Tensor) -> Tensor:
 
 class DirectionTerm(PictureTerm):
     """One minus the cosine between where the picture went and where the words point (eq. 2). One, with a slope, where the
-    picture did not go anywhere yet, as when an optimisation starts from the content.
+    picture did not go anywhere yet, as when an optimization starts from the content.
 
     embed, side: CLIP and the side of its pictures. origin [1, D]: of the content picture, of length 1. direction [1, D]: from
     the source text to the style's.

@@ -1,4 +1,4 @@
-"""Adaptive instance normalisation (Huang and Belongie 2017, arXiv:1703.06868, eq. 8)."""
+"""Adaptive instance normalization (Huang and Belongie 2017, arXiv:1703.06868, eq. 8)."""
 
 from __future__ import annotations
 

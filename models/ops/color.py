@@ -1,4 +1,4 @@
-"""Colours of one picture on another: what "keep the photo's colours" means."""
+"""Colors of one picture on another: what "keep the photo's colors" means."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .batches import rows_of
 from .coral import coral
 from .moments import measure
 from .padding import same_size
-from .transfer import fill_batch
 
-# Rec. 601 luma, as in Gatys et al. 2016 (arXiv:1606.05897): Y, and two colour-difference axes orthogonal to grey
+# Rec. 601 luma, as in Gatys et al. 2016 (arXiv:1606.05897): Y, and two color-difference axes orthogonal to gray
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
 KeepColorMethod = Literal["luminance", "coral", "mean_std", "histogram"]
-TURNS = 10  # of the colour space, for matching whole histograms
+TURNS = 10  # of the color space, for matching whole histograms
 KNOTS = 1024
 SAMPLES = 1 << 16
 
@@ -32,15 +32,15 @@ def yiq_to_rgb(yiq: Tensor) -> Tensor:
 
 
 def keep_color(image: Tensor, reference: Tensor, method: KeepColorMethod, strength: float = 1.0) -> Tensor:
-    """Give `image` [B, 3, H, W] the colours of `reference` [B, 3, h, w], both in 0..1.
+    """Give `image` [B, 3, H, W] the colors of `reference` [B, 3, h, w], both in 0..1.
 
     luminance: image's luma with the reference's chroma, pixel by pixel (the reference is resized to the image);
-    coral: the reference's colour mean and covariance; mean_std: its channel means and deviations only (Reinhard-like);
-    histogram: its whole distribution of colours.
+    coral: the reference's color mean and covariance; mean_std: its channel means and deviations only (Reinhard-like);
+    histogram: its whole distribution of colors.
     strength blends with the unchanged image. Raises ValueError for an unknown method.
     """
     batch = max(image.shape[0], reference.shape[0])
-    image, reference = fill_batch(image, batch), fill_batch(reference, batch)
+    image, reference = rows_of(image, 0, batch), rows_of(reference, 0, batch)
     if method == "luminance":
         luma = rgb_to_yiq(image)[:, :1]
         chroma = rgb_to_yiq(same_size(reference, *image.shape[-2:]))[:, 1:]
@@ -54,14 +54,14 @@ def keep_color(image: Tensor, reference: Tensor, method: KeepColorMethod, streng
     elif method == "histogram":
         changed = torch.cat([match_histogram(a, b) for a, b in zip(image.split(1), reference.split(1), strict=True)])
     else:
-        raise ValueError(f"there is no colour method {method!r}: choose luminance, coral, mean_std or histogram")
+        raise ValueError(f"there is no color method {method!r}: choose luminance, coral, mean_std or histogram")
     return torch.lerp(image, changed, strength).clamp(0, 1)
 
 
 def match_histogram(image: Tensor, reference: Tensor) -> Tensor:
-    """Give image [1, 3, H, W] the distribution of colours of reference [1, 3, h, w], not clamped.
+    """Give image [1, 3, H, W] the distribution of colors of reference [1, 3, h, w], not clamped.
 
-    In each of ten turned colour spaces every axis takes the other's quantiles (Pitie, Kokaram and Dahyot 2005, N-dimensional
+    In each of ten turned color spaces every axis takes the other's quantiles (Pitie, Kokaram and Dahyot 2005, N-dimensional
     probability density function transfer). Quantiles come from at most 65,536 evenly spread pixels. The turns are fixed, so
     the result is too.
     """
@@ -99,7 +99,7 @@ def piecewise(rows: Tensor, before: Tensor, after: Tensor) -> Tensor:
 
 
 def luminance_only(content: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-    """Content [B, 3, H, W] and style [S, 3, h, w] as grey pictures, the style with the mean and spread of the content's luma, so
+    """Content [B, 3, H, W] and style [S, 3, h, w] as gray pictures, the style with the mean and spread of the content's luma, so
     that a transfer changes luma alone (Gatys et al. 2017, arXiv:1611.07865, section 5.1). Of a batch the first content counts.
     """
     luma, other = rgb_to_yiq(content)[:, :1], rgb_to_yiq(style)[:, :1]
@@ -111,5 +111,5 @@ def luminance_only(content: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
 
 def in_jet_colors(heat: Tensor) -> Tensor:
     """[B, 1, H, W] in 0..1 -> [B, 3, H, W]: blue, cyan, yellow, red, as heat maps are usually shown."""
-    centres = torch.tensor([3.0, 2.0, 1.0], device=heat.device, dtype=heat.dtype)[None, :, None, None]
-    return (1.5 - (4 * heat - centres).abs()).clamp(0, 1)
+    centers = torch.tensor([3.0, 2.0, 1.0], device=heat.device, dtype=heat.dtype)[None, :, None, None]
+    return (1.5 - (4 * heat - centers).abs()).clamp(0, 1)

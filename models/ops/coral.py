@@ -1,4 +1,4 @@
-"""CORAL colour matching (Sun, Feng and Saenko 2016), as AdaIN's published code recolours pictures."""
+"""CORAL color matching (Sun, Feng and Saenko 2016), as AdaIN's published code recolors pictures."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from .whitening import precise, symmetric_power
 
 
 def coral(source: Tensor, target: Tensor) -> Tensor:
-    """Recolour source [B, 3, H, W] with the colour covariance of target [B, 3, h, w], both 0..1. Not clamped.
+    """Recolor source [B, 3, H, W] with the color covariance of target [B, 3, h, w], both 0..1. Not clamped.
 
     Convention of naoto0804/pytorch-AdaIN: channels brought to mean 0 and unbiased deviation 1; the sum (not the mean) of
     their products, + I; symmetric square roots; the target's means and deviations put back.
     """
-    source_mean, source_std, source_matrix = standardised_product(source)
-    target_mean, target_std, target_matrix = standardised_product(target)
+    source_mean, source_std, source_matrix = standardized_product(source)
+    target_mean, target_std, target_matrix = standardized_product(target)
     rotate = symmetric_power(target_matrix, 0.5) @ symmetric_power(source_matrix, -0.5)
     b, c, h, w = source.shape
     flat = (precise(source).flatten(2) - source_mean) / source_std
     return ((rotate @ flat) * target_std + target_mean).reshape(b, c, h, w).to(source)
 
 
-def standardised_product(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def standardized_product(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(mean [B, 3, 1], std [B, 3, 1], products + I [B, 3, 3]) in float64; flat channels get a small deviation."""
     flat = precise(picture).flatten(2)
     mean = flat.mean(dim=2, keepdim=True)

@@ -47,7 +47,7 @@ class Crop:
 
 
 def square_around(box: Box, margin: float) -> Square:
-    """The square with the box's centre whose side is the box's longer one and `margin` of it more."""
+    """The square with the box's center whose side is the box's longer one and `margin` of it more."""
     left, top, width, height = box
     side = max(1, round(max(width, height) * (1 + margin)))
     return Square(round(left + width / 2 - side / 2), round(top + height / 2 - side / 2), side)

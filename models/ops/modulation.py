@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..canvas.winograd import STEP, winograd, winograd_taps
 from .fir import smooth
+from .winograd import STEP, winograd, winograd_taps
 
 EPS = 1e-8
 WIDE, MANY = 64, 900  # channels and positions from which Winograd's form pays

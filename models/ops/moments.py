@@ -73,13 +73,13 @@ def measure(features: Tensor, mask: Tensor | None = None, full: bool = False) ->
     if mask is None:
         weight = flat.new_full((flat.shape[0],), float(flat.shape[2]))
         mean = flat.mean(dim=2)
-        centred = flat - mean[:, :, None]
-        weighted = centred
+        centered = flat - mean[:, :, None]
+        weighted = centered
     else:
         w = mask.flatten(2).to(flat.dtype)  # [B, 1, N]
         weight = w.sum(dim=(1, 2))
         mean = (flat * w).sum(dim=2) / weight.clamp_min(1e-12)[:, None]
-        centred = flat - mean[:, :, None]
-        weighted = centred * w
-    scatter = weighted @ centred.transpose(1, 2) if full else (weighted * centred).sum(dim=2)
+        centered = flat - mean[:, :, None]
+        weighted = centered * w
+    scatter = weighted @ centered.transpose(1, 2) if full else (weighted * centered).sum(dim=2)
     return Moments(weight, mean, scatter)

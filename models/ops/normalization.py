@@ -1,4 +1,4 @@
-"""The normalisations of image translation, each with its formula, its eps and its variance convention.
+"""The normalizations of image translation, each with its formula, its eps and its variance convention.
 
 Every one of them, once the statistics of a feature map are known, is the same thing: a scale and a shift for each picture and
 channel, y = scale * x + shift. So each function below takes `Statistics` and gives (scale, shift), both [B, C]. One pass applies
@@ -35,7 +35,7 @@ class Statistics:
         return self.variance * (self.count / max(self.count - 1, 1))
 
     def over_channels(self) -> Statistics:
-        """The same over channels and positions together, [B, 1]: what layer normalisation uses.
+        """The same over channels and positions together, [B, 1]: what layer normalization uses.
 
         By the law of total variance, so nothing but channel statistics is ever measured.
         """
@@ -66,7 +66,7 @@ def mean_variance_norm(s: Statistics, eps: float = EPS) -> ScaleShift:
 
 
 def conditional_instance_norm(s: Statistics, gammas: Tensor, betas: Tensor, mixture: Tensor, eps: float = EPS) -> ScaleShift:
-    """CIN: instance normalisation whose gamma and beta are those of a style, or a mixture of styles.
+    """CIN: instance normalization whose gamma and beta are those of a style, or a mixture of styles.
 
     gammas, betas: [K, C], a row for each style. mixture: [B, K], rows that sum to 1. Biased variance, eps inside the root.
     Dumoulin, Shlens and Kudlur 2017 (arXiv:1610.07629), equation 5.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def enlarged(x: Tensor, height: int, width: int, smooth: bool = True) -> Tensor:
-    """[B, C, h, w] at another size, not clamped: bicubic, or bilinear, which leaves no value outside of its neighbours' range."""
+    """[B, C, h, w] at another size, not clamped: bicubic, or bilinear, which leaves no value outside of its neighbors' range."""
     if x.shape[-2:] == (height, width):
         return x
     mode = "bicubic" if smooth else "bilinear"

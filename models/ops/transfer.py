@@ -7,15 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..encoders.features import Features
 from .adain import adain_map
 from .affine import AffineMap
+from .batches import rows_of
+from .features import Features
 from .masks import at_size
 from .moments import Moments, measure
 from .transport import optimal_transport_map
-from .whitening import Regularise, cholesky_map, newton_schulz_map, zca_map
+from .whitening import Regularize, cholesky_map, newton_schulz_map, zca_map
 
-FULL_METHODS: Mapping[str, Callable[[Moments, Moments, Regularise], AffineMap]] = {
+FULL_METHODS: Mapping[str, Callable[[Moments, Moments, Regularize], AffineMap]] = {
     "zca": zca_map,
     "cholesky": cholesky_map,
     "newton_schulz": newton_schulz_map,
@@ -31,11 +32,11 @@ def needs_covariance(method: str) -> bool:
     return method != "adain"
 
 
-def transfer_map(content: Moments, style: Moments, method: str, regularise: Regularise = "none") -> AffineMap:
+def transfer_map(content: Moments, style: Moments, method: str, regularize: Regularize = "none") -> AffineMap:
     """The affine map that gives content features the style's statistics by `method` (one of METHODS)."""
     if method == "adain":
         return adain_map(content, style)
-    return FULL_METHODS[method](content, style, regularise)
+    return FULL_METHODS[method](content, style, regularize)
 
 
 def moved(moments: Moments, mapping: AffineMap) -> Moments:
@@ -49,11 +50,6 @@ def moved(moments: Moments, mapping: AffineMap) -> Moments:
     mean = (matrix @ moments.mean[:, :, None])[:, :, 0] + mapping.offset
     scatter = moments.scatter if moments.full else torch.diag_embed(moments.scatter)
     return Moments(moments.weight, mean, matrix @ scatter @ matrix.transpose(1, 2))
-
-
-def fill_batch(x: Tensor, batch: int) -> Tensor:
-    """Repeat the pictures of x in turn up to `batch` (the host's habit)."""
-    return x if x.shape[0] == batch else x[torch.arange(batch, device=x.device) % x.shape[0]]
 
 
 def same_place(content: Features, style: Features) -> None:
@@ -71,7 +67,7 @@ def transfer_features(
     strength: float = 1.0,
     content_mask: Tensor | None = None,
     style_mask: Tensor | None = None,
-    regularise: Regularise = "none",
+    regularize: Regularize = "none",
 ) -> Features:
     """Give content features the style's statistics, at every tap.
 
@@ -84,12 +80,12 @@ def transfer_features(
     batch = max(content.batch, style.batch)
     levels: dict[str, Tensor] = {}
     for tap, features in content.levels.items():
-        x, y = fill_batch(features, batch), fill_batch(style.levels[tap], batch)
-        region = None if content_mask is None else at_size(fill_batch(content_mask, batch), *x.shape[-2:])
-        there = None if style_mask is None else at_size(fill_batch(style_mask, batch), *y.shape[-2:])
+        x, y = rows_of(features, 0, batch), rows_of(style.levels[tap], 0, batch)
+        region = None if content_mask is None else at_size(rows_of(content_mask, 0, batch), *x.shape[-2:])
+        there = None if style_mask is None else at_size(rows_of(style_mask, 0, batch), *y.shape[-2:])
         if there is not None and bool((there.sum(dim=(1, 2, 3)) < 1).any()):
             raise ValueError("the style mask is empty: paint the part of the style picture to take the style from")
-        mapping = transfer_map(measure(x, region, full), measure(y, there, full), method, regularise)
+        mapping = transfer_map(measure(x, region, full), measure(y, there, full), method, regularize)
         changed = mapping.weaken(strength)(x)
         levels[tap] = changed if region is None else torch.lerp(x, changed, region.to(x.dtype))
     return content.with_levels(levels)
@@ -112,6 +108,6 @@ def blend_features(features: Sequence[Features], weights: Sequence[float]) -> Fe
             raise ValueError(f"features to blend must have the same size: {first!r} and {other!r}; encode equal pictures")
     levels = {}
     for tap in first.levels:
-        parts = [fill_batch(f.levels[tap], batch) * (w / total) for f, w in zip(features, weights, strict=True)]
+        parts = [rows_of(f.levels[tap], 0, batch) * (w / total) for f, w in zip(features, weights, strict=True)]
         levels[tap] = torch.stack(parts).sum(0)
     return first.with_levels(levels)

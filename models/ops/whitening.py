@@ -1,4 +1,4 @@
-"""Whitening and colouring: full-covariance feature transfer (Li et al. 2017, arXiv:1705.08086, eq. 2-4).
+"""Whitening and coloring: full-covariance feature transfer (Li et al. 2017, arXiv:1705.08086, eq. 2-4).
 
 All solvers map content features to the style's mean and covariance; they differ by a rotation. `zca` is the paper's
 (symmetric roots), `cholesky` uses triangular factors (another picture, no eigenvectors), `newton_schulz` approximates
@@ -15,7 +15,7 @@ from torch import Tensor
 from .affine import AffineMap
 from .moments import Moments
 
-Regularise = Literal["none", "identity"]
+Regularize = Literal["none", "identity"]
 EIGENVALUE_CUT = 1e-5
 
 
@@ -32,9 +32,9 @@ def precise(x: Tensor) -> Tensor:
     return (x.cpu() if x.device.type == "mps" else x).double()
 
 
-def regularised(covariance: Tensor, regularise: Regularise) -> Tensor:
+def regularized(covariance: Tensor, regularize: Regularize) -> Tensor:
     """With `identity`, + I on the content covariance as PytorchWCT has it (weaker in directions of little variance)."""
-    if regularise == "identity":
+    if regularize == "identity":
         return covariance + torch.eye(covariance.shape[-1], dtype=covariance.dtype, device=covariance.device)
     return covariance
 
@@ -45,11 +45,11 @@ def affine_between(matrix: Tensor, content: Moments, style: Moments) -> AffineMa
     return AffineMap(matrix, style.mean - (matrix @ content.mean[:, :, None])[:, :, 0])
 
 
-def zca_map(content: Moments, style: Moments, regularise: Regularise = "none") -> AffineMap:
+def zca_map(content: Moments, style: Moments, regularize: Regularize = "none") -> AffineMap:
     """S^1/2 C^-1/2 with symmetric roots, in float64 (the paper's transform)."""
-    whiten = symmetric_power(regularised(precise(content.covariance()), regularise), -0.5)
-    colour = symmetric_power(precise(style.covariance()), 0.5)
-    return affine_between(colour @ whiten, content, style)
+    whiten = symmetric_power(regularized(precise(content.covariance()), regularize), -0.5)
+    color = symmetric_power(precise(style.covariance()), 0.5)
+    return affine_between(color @ whiten, content, style)
 
 
 def cholesky_factor(covariance: Tensor) -> Tensor:
@@ -70,9 +70,9 @@ def cholesky_factor(covariance: Tensor) -> Tensor:
     raise ValueError("the features' covariance has no Cholesky factor: use the zca method for this picture")
 
 
-def cholesky_map(content: Moments, style: Moments, regularise: Regularise = "none") -> AffineMap:
+def cholesky_map(content: Moments, style: Moments, regularize: Regularize = "none") -> AffineMap:
     """L_s L_c^-1 with lower Cholesky factors, in float64."""
-    content_factor = cholesky_factor(regularised(precise(content.covariance()), regularise))
+    content_factor = cholesky_factor(regularized(precise(content.covariance()), regularize))
     style_factor = cholesky_factor(precise(style.covariance()))
     # X L_c = L_s, solved from the right
     matrix = torch.linalg.solve_triangular(content_factor, style_factor, upper=False, left=False)
@@ -96,8 +96,8 @@ def newton_schulz_roots(covariance: Tensor, steps: int = 20, ridge: float = 1e-4
     return y * norm.sqrt(), z / norm.sqrt()
 
 
-def newton_schulz_map(content: Moments, style: Moments, regularise: Regularise = "none") -> AffineMap:
+def newton_schulz_map(content: Moments, style: Moments, regularize: Regularize = "none") -> AffineMap:
     """`zca_map` by matrix products alone."""
-    _, whiten = newton_schulz_roots(regularised(content.covariance(), regularise))
-    colour, _ = newton_schulz_roots(style.covariance())
-    return affine_between(colour @ whiten, content, style)
+    _, whiten = newton_schulz_roots(regularized(content.covariance(), regularize))
+    color, _ = newton_schulz_roots(style.covariance())
+    return affine_between(color @ whiten, content, style)

@@ -2,7 +2,7 @@
 
 The loss is that of AdaIN (arXiv:1703.06868, eq. 11-13) with three changes. Style errors are relative per
 layer (so that no layer needs a weight), channel covariances of two layers are matched as well (texture lives in
-them), and the content error is taken between instance-normalised features, because AdaIN's own target asks
+them), and the content error is taken between instance-normalized features, because AdaIN's own target asks
 of the same channels statistics that the style loss already asks for. One sample in eight has itself for its
 style and is to come out unchanged, which makes `strength` an honest interpolation (Ghiasi et al. 2017).
 """
@@ -33,7 +33,7 @@ CONTENT_TAPS = ("relu4_1",)
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """steps: optimiser steps. styles x contents: pictures per step. sizes: (share of the steps done, content crop).
+    """steps: optimizer steps. styles x contents: pictures per step. sizes: (share of the steps done, content crop).
 
     style_size: side of the style crops. The weights of the losses are dimensionless (all errors are relative).
     """
@@ -68,7 +68,7 @@ def style_error(made: Moments, style: Moments) -> Tensor:
     return relative(made.mean, style.mean) + relative(made.std(), style.std())
 
 
-def instance_normalised(features: Tensor) -> Tensor:
+def instance_normalized(features: Tensor) -> Tensor:
     """Channels of [B, C, H, W] brought to mean 0 and variance 1 over positions."""
     return F.instance_norm(features, eps=1e-3)
 
@@ -110,7 +110,7 @@ class Losses(nn.Module):
                 made.new_zeros(()),
             ),
             "content": sum(
-                (F.mse_loss(instance_normalised(features[t]), instance_normalised(wanted[t])) for t in CONTENT_TAPS),
+                (F.mse_loss(instance_normalized(features[t]), instance_normalized(wanted[t])) for t in CONTENT_TAPS),
                 made.new_zeros(()),
             ),
         }
@@ -134,23 +134,23 @@ def train_builtin(
     torch.manual_seed(plan.seed)
     network = Pocket(config).to(memory_format=torch.channels_last)
     average = copy.deepcopy(network).requires_grad_(False)
-    optimiser = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99))
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
+        optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
     losses = Losses(encoder, plan)
     for step in range(first, plan.steps):
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * schedule(step, plan.steps)
         terms = training_step(network, losses, *draw(content, style, plan, step), plan)
-        optimiser.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
         nn.utils.clip_grad_norm_(network.parameters(), 20.0)
-        optimiser.step()
+        optimizer.step()
         decay = min(plan.ema, (step + 1) / (step + 10))
         with torch.no_grad():
             for slow, fast in zip(average.parameters(), network.parameters(), strict=True):
@@ -158,7 +158,7 @@ def train_builtin(
         report(step + 1, {name: float(value.detach()) for name, value in terms.items()})
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.steps:
             state = {"network": network.state_dict(), "average": average.state_dict()}
-            save_whole({**state, "optimiser": optimiser.state_dict(), "step": step + 1}, checkpoint)
+            save_whole({**state, "optimizer": optimizer.state_dict(), "step": step + 1}, checkpoint)
     return average
 
 

@@ -1,4 +1,4 @@
-"""Where a clip is cut: frames whose colours and brightness jump more than the clip around them moves."""
+"""Where a clip is cut: frames whose colors and brightness jump more than the clip around them moves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..ops.color import rgb_to_yiq
 
-BINS = 8  # of each colour
+BINS = 8  # of each color
 LUMA_SIDE = 16  # brightness is compared in so many blocks along each side, so that motion counts little
 LUMA_WEIGHT = 4.0  # cuts change the brightness of blocks by a quarter and more
 LEAST_JUMP = 0.25
@@ -20,7 +20,7 @@ Signatures = tuple[Tensor, Tensor]
 
 
 def signatures(frames: Tensor) -> Signatures:
-    """Frames [T, 3, H, W] in 0..1 -> colour histograms [T, 512] that sum to 1, and brightness of blocks [T, 256]."""
+    """Frames [T, 3, H, W] in 0..1 -> color histograms [T, 512] that sum to 1, and brightness of blocks [T, 256]."""
     height, width = frames.shape[-2:]
     step = max(1, min(height, width) // 128)
     bins = (frames[..., ::step, ::step] * BINS).long().clamp(0, BINS - 1)
@@ -31,11 +31,11 @@ def signatures(frames: Tensor) -> Signatures:
 
 
 def jumps(looks: Signatures, apart: int = 1) -> Tensor:
-    """How far each frame is from the one `apart` later, [T - apart] in 0..1: half of it in colours, half in brightness."""
+    """How far each frame is from the one `apart` later, [T - apart] in 0..1: half of it in colors, half in brightness."""
     histograms, blocks = looks
-    colour = (histograms[apart:] - histograms[:-apart]).abs().sum(1) / 2
+    color = (histograms[apart:] - histograms[:-apart]).abs().sum(1) / 2
     luma = (LUMA_WEIGHT * (blocks[apart:] - blocks[:-apart]).abs().mean(1)).clamp_max(1)
-    return (colour + luma) / 2
+    return (color + luma) / 2
 
 
 class SceneFinder:

@@ -1,7 +1,7 @@
-"""Statistics of the content that hold for more than one frame, so that a stylised clip does not flicker.
+"""Statistics of the content that hold for more than one frame, so that a stylized clip does not flicker.
 
 Most stylizers move the content's means and variances to the style's. Those of a frame change with everything that enters or
-leaves it, and with them the colours of all that stands still. Remembered from frame to frame they do not.
+leaves it, and with them the colors of all that stands still. Remembered from frame to frame they do not.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ContentStatistics:
         return Moments(measured.weight, mean, scatter * scale)
 
     def of_canvas(self) -> Callable[[Statistics], Statistics]:
-        """What a canvas asks of the normalisations of one frame, which it tells apart by their order."""
+        """What a canvas asks of the normalizations of one frame, which it tells apart by their order."""
         count = 0
 
         def settled(measured: Statistics) -> Statistics:

@@ -23,8 +23,8 @@ _HASHES = {"sha256": r"[0-9a-f]{64}", "sha256_prefix": r"[0-9a-f]{8,63}", "git_b
 
 
 @dataclass(frozen=True)
-class Licence:
-    """The licence of published weights: its SPDX id, whether it allows commercial use, and where it is stated."""
+class License:
+    """The license of published weights: its SPDX id, whether it allows commercial use, and where it is stated."""
 
     id: str
     commercial: bool
@@ -52,7 +52,7 @@ class FileSpec:
 
 @dataclass(frozen=True)
 class Entry:
-    """One published network: what it is, who made it, under which licence, and its files.
+    """One published network: what it is, who made it, under which license, and its files.
 
     `domains`: names of the kinds of pictures it knows, in the network's order.
     """
@@ -62,7 +62,7 @@ class Entry:
     kind: str
     architecture: str
     source: str
-    licence: Licence
+    license: License
     citation: str
     files: tuple[FileSpec, ...]
     recommended: bool
@@ -119,7 +119,7 @@ def _unreadable(path: Path, error: Exception) -> WeightsError:
 
 def _entry(row: dict[str, Any]) -> Entry:
     files = tuple(FileSpec(**{**file, "urls": tuple(file["urls"])}) for file in row["files"])
-    return Entry(**{**row, "licence": Licence(**row["licence"]), "files": files, "domains": tuple(row["domains"])})
+    return Entry(**{**row, "license": License(**row["license"]), "files": files, "domains": tuple(row["domains"])})
 
 
 def _check(catalogue: Catalogue) -> None:

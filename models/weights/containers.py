@@ -94,7 +94,7 @@ def _collect(content: Mapping[Any, Any], name: str, networks: dict[str, State], 
     if state:
         networks[name] = _unwrapped(state) if name else state
     for key, value in content.items():
-        # Optimisers keep their tensors under numbers.
+        # Optimizers keep their tensors under numbers.
         if not isinstance(key, str):
             continue
         dotted = f"{name}.{key}" if name else key

@@ -1,4 +1,4 @@
-"""Reads the trained numbers of an ONNX file, and nothing else of it: the initialisers of its graph by name.
+"""Reads the trained numbers of an ONNX file, and nothing else of it: the initializers of its graph by name.
 
 Format: onnx/onnx.proto (ModelProto, GraphProto, TensorProto).
 """
@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import CheckpointError
 from .protobuf import fields, varint
 
-GRAPH, NODE, INITIALISER = 7, 1, 5
+GRAPH, NODE, INITIALIZER = 7, 1, 5
 NODE_INPUT, NODE_KIND = 1, 4
 DIMS, DATA_TYPE, FLOATS, NAME, RAW, PLACE = 1, 2, 4, 8, 9, 14
 DTYPES = {1: torch.float32, 10: torch.float16, 11: torch.float64}
@@ -33,12 +33,12 @@ def looks_like_onnx(start: bytes) -> bool:
 
 
 def read_onnx(path: Path) -> dict[str, Tensor]:
-    """Floating-point initialisers by name. CheckpointError in one sentence for damaged files and numbers kept elsewhere."""
+    """Floating-point initializers by name. CheckpointError in one sentence for damaged files and numbers kept elsewhere."""
     try:
         graphs = [value for number, value in fields(path.read_bytes()) if number == GRAPH and isinstance(value, bytes)]
         parts = [part for graph in graphs for part in fields(graph)]
         layout = {name for number, node in parts if number == NODE and isinstance(node, bytes) for name in _layout(node)}
-        found = [_initialiser(data) for number, data in parts if number == INITIALISER and isinstance(data, bytes)]
+        found = [_initializer(data) for number, data in parts if number == INITIALIZER and isinstance(data, bytes)]
         if len(found) > MOST_TENSORS:
             raise ValueError(f"it lists more than {MOST_TENSORS:,} tensors")
         return {name: tensor for name, tensor in found if tensor is not None and name.encode() not in layout}
@@ -55,7 +55,7 @@ def _layout(node: bytes) -> list[bytes]:
     return [value for number, value in values if number == NODE_INPUT][1:] if kind in LAYOUT else []
 
 
-def _initialiser(data: bytes) -> tuple[str, Tensor | None]:
+def _initializer(data: bytes) -> tuple[str, Tensor | None]:
     """Name and numbers; None for whole numbers."""
     dims: list[int] = []
     name, kind, raw = "", 0, b""

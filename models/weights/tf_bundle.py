@@ -31,7 +31,7 @@ DTYPES = {
     14: torch.bfloat16,
     19: torch.float16,
 }
-# What an optimiser keeps beside each variable, and its own counters.
+# What an optimizer keeps beside each variable, and its own counters.
 SLOTS = r"(/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1)|(^|/)(beta[12]_power|global_step)(_\d+)?)$"
 DATA = r"\.data-\d{5}-of-\d{5}$"
 
@@ -75,7 +75,7 @@ def data_files(index: Path) -> list[Path]:
 
 
 def read_bundle(index: Path) -> dict[str, Tensor]:
-    """Every numeric variable by name, without the optimiser's. CheckpointError in one sentence for damaged or missing files."""
+    """Every numeric variable by name, without the optimizer's. CheckpointError in one sentence for damaged or missing files."""
     try:
         content = index.read_bytes() if index.stat().st_size <= LARGEST_INDEX else b""
         found = dict(rows(content))

@@ -32,7 +32,7 @@ def is_v1(path: Path) -> bool:
 
 
 def read_v1(path: Path) -> dict[str, Tensor]:
-    """Every float variable by name, without the optimiser's. CheckpointError in one sentence for damaged files."""
+    """Every float variable by name, without the optimizer's. CheckpointError in one sentence for damaged files."""
     try:
         content = path.read_bytes() if path.stat().st_size <= LARGEST else b""
         shapes: dict[str, tuple[int, ...]] = {}

@@ -19,7 +19,7 @@ LARGEST_LIST = 64 << 20
 MOST_TENSORS = 100_000
 MOST_DIMENSIONS = 8
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "int32": torch.int32, "bool": torch.bool, "uint8": torch.uint8}
-WIDE = "uint16"  # of quantised numbers; torch computes with int32
+WIDE = "uint16"  # of quantized numbers; torch computes with int32
 
 
 def is_tfjs(path: Path) -> bool:

@@ -30,15 +30,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from style_atelier.models.objectives.text import DirectionTerm, PatchDirectionTerm
-from style_atelier.models.optimisation.engine import OptimiseSettings, begin, optimise
-from style_atelier.nodes import _clip, _host
-from style_atelier.nodes.project import plain_weights
-from style_atelier.nodes.text_objective import TextObjective
+from style_atelier.models.optimization.engine import OptimizeSettings, begin, optimize
+from style_atelier.nodes.generation.project import plain_weights
+from style_atelier.nodes.host.folders import register_folder
+from style_atelier.nodes.host.networks import on_device
+from style_atelier.nodes.optimization.clip import pictures_of, texts_of
+from style_atelier.nodes.optimization.text_objective import TextObjective
 from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import CLIP_SIDE, CLIP_TEXT, CLIP_WIDTH, clip_file, clip_text, clip_vision, seeded
 
 folder_paths.models_dir = str(FOLDER / "models")
-_host.register_folder()
+register_folder()
 
 TEXTS = ("a cat", "A watercolor painting, with (brackets) and numbers 12.", "火", "x " * 60)
 OTHERS: dict[str, Any] = {
@@ -74,7 +76,7 @@ def theirs(model: Any, texts: tuple[str, ...]) -> Tensor:
     return torch.cat([features(model.get_text_features(**reader(text, return_tensors="pt"))) for text in texts])
 
 
-def normalised(pictures: Tensor) -> Tensor:
+def normalized(pictures: Tensor) -> Tensor:
     """As CLIP's authors say."""
     mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
     return (pictures - mean.view(3, 1, 1)) / std.view(3, 1, 1)
@@ -93,14 +95,14 @@ def check_texts_are_transformers() -> None:
     """In one CLIP alone, and in SDXL's pair, where the half as wide as the pictures is asked."""
     model, clip, _ = whole()
     seen = tuple(text.replace("(", "").replace(")", "") for text in TEXTS)  # the host takes brackets for weights
-    found = _clip.texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
+    found = texts_of(clip, CLIP_WIDTH)(TEXTS, "text")
     MEASURED["texts"] = worst(found, theirs(model, seen))
     assert found.shape == (len(TEXTS), CLIP_WIDTH)
     assert MEASURED["texts"] < 1e-4
     plain = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert worst(plain, found[:1]) > 0.1, "the host's own call has the projection now: ours may be simpler"
     clip.clip_layer(-2)
-    assert torch.equal(_clip.texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
+    assert torch.equal(texts_of(clip, CLIP_WIDTH)(TEXTS[:1], "text"), found[:1]), "the layer changes what is pooled"
     again = clip.encode_from_tokens(clip.tokenize(TEXTS[0]), return_pooled=True)[1]
     assert torch.equal(plain, again), "the text encoder was left changed"
 
@@ -122,24 +124,24 @@ def check_the_fitting_half_of_a_pair_is_asked() -> None:
 
     clip = comfy.sd.CLIP(Target())
     seeded(clip.cond_stage_model)
-    assert _clip.texts_of(clip, 32).name == "clip_l"
-    assert _clip.texts_of(clip, 48).name == "clip_g"
+    assert texts_of(clip, 32).name == "clip_l"
+    assert texts_of(clip, 48).name == "clip_g"
     # of the wider half the host's own call gives the projected text too
     wanted = clip.encode_from_tokens(clip.tokenize("a cat"), return_pooled=True)[1]
-    assert worst(_clip.texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
-    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: _clip.texts_of(clip, 64))
+    assert worst(texts_of(clip, 48)(["a cat"], "text"), wanted) < 1e-6
+    assert "makes vectors of 64 and clip of 32 and 48" in refused(lambda: texts_of(clip, 64))
 
 
 def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
     """Read as the host reads them, in inference mode; in batches; the gradient also against finite differences."""
     model, _, vision = whole()
     with torch.inference_mode(False), torch.enable_grad():
-        embed = _clip.pictures_of(vision).model
+        embed = pictures_of(vision).model
         assert (embed.side, embed.width) == (CLIP_SIDE, CLIP_WIDTH)
         assert next(embed.module.parameters()).is_inference(), "the host loads elsewhere now: this check proves nothing"
         x = pictures(3).requires_grad_()
         way = torch.randn(3, CLIP_WIDTH, generator=torch.Generator().manual_seed(1))
-        wanted = features(model.get_image_features(pixel_values=normalised(x)))
+        wanted = features(model.get_image_features(pixel_values=normalized(x)))
         slope = torch.autograd.grad((wanted * way).sum(), x)[0]
         with plain_weights(embed.module):
             found = embed(x)
@@ -159,7 +161,7 @@ def check_pictures_are_transformers_and_so_is_their_gradient() -> None:
 
 
 def check_a_name_says_which_network_it_is() -> None:
-    first, same, other = (repr(_clip.pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
+    first, same, other = (repr(pictures_of(whole(seed)[2]).model) for seed in (0, 0, 1))
     assert first == same
     assert first != other
     assert "0x" not in first, first
@@ -184,7 +186,7 @@ def check_the_formula() -> None:
 
         def seen(picture: Tensor) -> Tensor:
             small = F.interpolate(picture, size=(CLIP_SIDE, CLIP_SIDE), mode="bicubic", antialias=True)
-            return F.normalize(features(model.get_image_features(pixel_values=normalised(small))), dim=-1)
+            return F.normalize(features(model.get_image_features(pixel_values=normalized(small))), dim=-1)
 
         origin = seen(content)
         term = DirectionTerm(made.embed, made.side, origin, made.direction)
@@ -192,7 +194,7 @@ def check_the_formula() -> None:
         assert abs(float(term.value(x, torch.Generator()) - wanted)) < 1e-4
         patch = PatchDirectionTerm(made.embed, made.side, origin, made.direction, crops=11, crop=0.5, threshold=float(wanted))
         views = patch.views(x, 11, torch.Generator().manual_seed(2))
-        moved = F.normalize(features(model.get_image_features(pixel_values=normalised(views))), dim=-1) - origin
+        moved = F.normalize(features(model.get_image_features(pixel_values=normalized(views))), dim=-1) - origin
         each = 1 - F.cosine_similarity(moved, way)
         each[each < float(wanted)] = 0
         assert bool((each > 0).any())
@@ -219,18 +221,18 @@ def check_steps_follow_the_words() -> None:
     made = objective(crops=8)
     (network,) = made.networks
     assert network.model is made.objectives.parts[0].embed
-    settings = OptimiseSettings(steps=80, smallest=0, optimizer="adam", rate=0.03, averaging=0.0)
-    with torch.inference_mode(False), _host.on_device(network, 0.0) as device, plain_weights(network.model.module):
+    settings = OptimizeSettings(steps=80, smallest=0, optimizer="adam", rate=0.03, averaging=0.0)
+    with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(PICTURE.movedim(-1, 1).clone(), 40, 48, settings, device)
-        optimise(made.objectives, 0, 40, 48, settings, at)
+        optimize(made.objectives, 0, 40, 48, settings, at)
     values = [record.loss for record in at.curve]
     MEASURED["steps"] = [values[0], values[-1]]
     assert all(map(torch.isfinite, map(torch.tensor, values)))
     assert values[-1] < 0.8 * values[0], MEASURED["steps"]
-    lbfgs = OptimiseSettings(steps=12, smallest=28, coarse_steps=6, optimizer="lbfgs")
-    with torch.inference_mode(False), _host.on_device(network, 0.0) as device, plain_weights(network.model.module):
+    lbfgs = OptimizeSettings(steps=12, smallest=28, coarse_steps=6, optimizer="lbfgs")
+    with torch.inference_mode(False), on_device(network, 0.0) as device, plain_weights(network.model.module):
         at = begin(None, 40, 48, lbfgs, device)
-        optimise(made.objectives, 0, 40, 48, lbfgs, at)
+        optimize(made.objectives, 0, 40, 48, lbfgs, at)
     values = [record.loss for record in at.curve if record.scale == at.scale - 1]
     assert min(values) < values[0]
 

@@ -35,14 +35,14 @@ from torch import Tensor
 import nodes as core
 from style_atelier.models.families.controlnext import ControlNeXt, ControlNeXtConfig
 from style_atelier.models.lora.blocks import BLOCKS, UNET_SETS, block_of
-from style_atelier.nodes import _host
-from style_atelier.nodes.controlnext import ControlNeXtWeights, LoadControlNeXt
-from style_atelier.nodes.lora import LoadLora, LoraInfo, MergeLora
+from style_atelier.nodes.diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
+from style_atelier.nodes.diffusion.lora import LoadLora, LoraInfo, MergeLora
+from style_atelier.nodes.host.folders import register_folder
 from style_atelier.tests.host.checks import refused, run_all
 from style_atelier.tests.host.tiny_models import DEEP_SD15, DEEP_SDXL, FULL_SD15, SD15, SDXL, model, seeded, text_encoder
 
 folder_paths.models_dir = str(FOLDER / "models")
-_host.register_folder()
+register_folder()
 OWN = FOLDER / "models" / "style_atelier"
 LORAS = FOLDER / "loras"
 for made in (OWN, LORAS):
@@ -471,7 +471,7 @@ def check_merging() -> None:
         assert worst < most, (precision, worst)
     from style_atelier.models.lora.merge import merge
     from style_atelier.models.lora.names import canonical
-    from style_atelier.nodes._stable_diffusion import read_lora
+    from style_atelier.nodes.diffusion.stable_diffusion import read_lora
 
     whole = merge([(read_lora(f)[0], w) for f, w in (("merge1.safetensors", 0.8), ("merge2.safetensors", -1.0))], 0, canonical)
     small = merge([(read_lora(f)[0], w) for f, w in (("merge1.safetensors", 0.8), ("merge2.safetensors", -1.0))], 3, canonical)

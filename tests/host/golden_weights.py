@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.families import stylegan2, stylegan3
-from style_atelier.models.latents import Latents
-from style_atelier.models.mapping import MappingConfig
-from style_atelier.models.registry import architecture
+from style_atelier.models.generation.latents import Latents
+from style_atelier.models.generation.mapping import MappingConfig
+from style_atelier.models.library.registry import architecture
 from style_atelier.models.weights.catalogue import load_catalogue
-from style_atelier.tests.models import adaattn_files, cap_vstnet_files, johnson_files, pastiche_files, styleformer_files
-from style_atelier.tests.models.generator_files import filled
-from style_atelier.tests.models.translator_files import CONFIGS, fill, small
+from style_atelier.tests.families import adaattn_files, cap_vstnet_files, johnson_files, pastiche_files, styleformer_files
+from style_atelier.tests.families.generator_files import filled
+from style_atelier.tests.families.translator_files import CONFIGS, fill, small
 from style_atelier.tests.weights.bundle_writer import write_bundle
 
 from .comfy import ROOT
@@ -43,7 +43,7 @@ COPIED = {
 
 
 def _vivid_johnson() -> dict[str, Tensor]:
-    """Its colours are in 0..255: seeded numbers alone paint black."""
+    """Its colors are in 0..255: seeded numbers alone paint black."""
     tensors = johnson_files.published("johnson")
     return tensors | {
         "deconv3.conv2d.weight": 60 * tensors["deconv3.conv2d.weight"],

@@ -29,11 +29,11 @@ def test_status_covers_every_published_choice(comfy: Comfy) -> None:
         assert {choice for choice in listed if not choice.endswith("(built-in)")} <= known
 
 
-def test_status_states_size_licence_and_source(comfy: Comfy) -> None:
+def test_status_states_size_license_and_source(comfy: Comfy) -> None:
     for each in comfy.get(STATUS)["entries"]:
         assert each["state"] in ("present", "partial", "missing")
-        assert each["licence"]["id"]
-        assert isinstance(each["licence"]["commercial"], bool)
+        assert each["license"]["id"]
+        assert isinstance(each["license"]["commercial"], bool)
         assert each["source"].startswith("http")
     assert comfy.get(STATUS)["refusal"] is None
 

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from style_atelier.install import SAMPLES
-from style_atelier.models.latent_file import write_latents
-from style_atelier.models.library import POCKET, load_stylizer
-from style_atelier.models.style_file import write_style
+from style_atelier.models.generation.latent_file import write_latents
+from style_atelier.models.library.stylizers import POCKET, load_stylizer
+from style_atelier.models.stylization.style_file import write_style
 from style_atelier.models.weights.catalogue import load_catalogue
 
 from . import golden_weights
@@ -29,7 +29,7 @@ NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
 NO_FILES: Any = None  # are needed by what is built in
 MIXED, MIXED_WEIGHTS = ("painting.jpg", "painting_pond.jpg"), (2.0, 1.0)
-FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimisation, where a test asks only that it runs
+FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimization, where a test asks only that it runs
 
 
 def shared() -> Path:
@@ -165,7 +165,7 @@ def with_stand_ins(comfy: Comfy, prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The same with few steps for its optimisations."""
+    """The same with few steps for its optimizations."""
     for node in prompt.values():
         if "seconds" in node["inputs"]:
             node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}

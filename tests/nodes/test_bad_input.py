@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from .conftest import POCKET, Pack
+from style_atelier.tests.pack import POCKET, Pack
+from style_atelier.tests.sentences import assert_one_sentence
 
 Case = Callable[[Pack], Any]
 NAN = torch.full((1, 8, 8, 3), float("nan"))
@@ -105,7 +106,7 @@ CASES: dict[str, tuple[Case, str]] = {
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
     "not a number": (lambda p: stylize(p, NAN), "content holds values that are not numbers"),
     "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
-    "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of grey, RGB or RGBA"),
+    "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "no batch": (lambda p: stylize(p, picture(8, 8, 3)), "content is not a batch"),
     "a latent": (lambda p: stylize(p, {"samples": picture(1, 4, 8, 8)}), "content is not a batch"),
     "no styles": (
@@ -270,7 +271,7 @@ CASES |= {
     "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
     "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
-    "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of grey, RGB or RGBA"),
+    "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
     "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
     "paint: too many": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
@@ -322,8 +323,3 @@ def test_a_file_that_is_no_network_gives_one_sentence(pack: Pack, folder: Path, 
     with pytest.raises(Exception, match=name) as raised:
         pack.run(loader, **{loader.removeprefix("Load").lower(): name})
     assert_one_sentence(str(raised.value))
-
-
-def assert_one_sentence(text: str) -> None:
-    assert "\n" not in text, text
-    assert 20 < len(text) < 600, text

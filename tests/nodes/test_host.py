@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 import torch
 
-from .conftest import POCKET, Pack
+from style_atelier.tests.pack import POCKET, Pack
 
 GIB = 1024**3
 
 
 @pytest.fixture
-def host(pack: Pack) -> Any:
-    return importlib.import_module("style_atelier.nodes._host")
+def host(pack: Pack) -> SimpleNamespace:
+    """The modules of nodes/host, which can be imported once there is a host."""
+    names = ("folders", "networks", "memory", "feedback")
+    return SimpleNamespace(**{name: importlib.import_module(f"style_atelier.nodes.host.{name}") for name in names})
 
 
 @pytest.fixture
@@ -38,10 +40,10 @@ def test_a_network_is_read_once_while_it_is_in_use(pack: Pack, host: Any) -> Non
     assert pack.run("LoadStylizer", stylizer=POCKET) is first
     assert first.patcher.model is first.model.module
     assert repr(first).startswith("Stylizer(")
-    assert ("stylizer", POCKET) in host._loaded
+    assert ("stylizer", POCKET) in host.networks._loaded
     del first
     gc.collect()
-    assert ("stylizer", POCKET) not in host._loaded
+    assert ("stylizer", POCKET) not in host.networks._loaded
 
 
 def test_another_pooling_is_the_same_network(pack: Pack) -> None:
@@ -62,11 +64,11 @@ def test_a_changed_file_is_read_again(pack: Pack, host: Any, folder: Path) -> No
     def read(choice: str, locate: Any) -> SimpleNamespace:
         return SimpleNamespace(module=torch.nn.Linear(1, 1), text=locate.file(choice).read_text())
 
-    first = host.load("text", "own.txt", read)
-    assert host.load("text", "own.txt", read) is first
+    first = host.networks.load("text", "own.txt", read)
+    assert host.networks.load("text", "own.txt", read) is first
     path.write_text("2")
     os.utime(path, ns=(1, 1))
-    assert host.load("text", "own.txt", read).model.text == "2"
+    assert host.networks.load("text", "own.txt", read).model.text == "2"
 
 
 def test_the_fingerprint_follows_the_file(pack: Pack, folder: Path) -> None:
@@ -87,12 +89,12 @@ def test_own_files_are_listed_and_links_out_of_the_folder_are_refused(
     (folder / "sub" / "mine.pth").write_bytes(b"1")
     (folder / "link.pth").symlink_to(tmp_path / "secret.pth")
     (folder / "notes.txt").write_text("")
-    assert "sub/mine.pth" in host.model_files()
-    assert "notes.txt" not in host.model_files()
-    assert host.Locator().file("sub/mine.pth") == (folder / "sub" / "mine.pth").resolve()
+    assert "sub/mine.pth" in host.folders.model_files()
+    assert "notes.txt" not in host.folders.model_files()
+    assert host.folders.Locator().file("sub/mine.pth") == (folder / "sub" / "mine.pth").resolve()
     for name in ("link.pth", "../secret.pth", str(tmp_path / "secret.pth")):
         with pytest.raises(ValueError, match="There is no file"):
-            host.Locator().file(name)
+            host.folders.Locator().file(name)
 
 
 def test_the_folder_is_registered_once_beside_the_persons_own(host: Any) -> None:
@@ -100,8 +102,8 @@ def test_the_folder_is_registered_once_beside_the_persons_own(host: Any) -> None
     before = paths["style_atelier"]
     try:
         paths["style_atelier"] = (["/elsewhere"], set())
-        host.register_folder()
-        host.register_folder()
+        host.folders.register_folder()
+        host.folders.register_folder()
         folders, extensions = paths["style_atelier"]
         assert folders[0] == "/elsewhere"
         assert len(folders) == 2
@@ -114,7 +116,7 @@ def test_the_folder_is_registered_once_beside_the_persons_own(host: Any) -> None
 
 def test_the_plan_is_shown_on_the_node(host: Any, said: list[str]) -> None:
     plans: list[tuple[int, int]] = []
-    host.pieces((2000, 3000), 1, 400.0, 0.6, lambda *plan: plans.append(plan))
+    host.memory.pieces((2000, 3000), 1, 400.0, 0.6, lambda *plan: plans.append(plan))
     together, tile = plans[0]
     assert together == 1
     assert tile > 0
@@ -124,9 +126,9 @@ def test_the_plan_is_shown_on_the_node(host: Any, said: list[str]) -> None:
 
 def test_small_pictures_go_together_and_large_ones_alone(host: Any) -> None:
     plan = lambda *plan: plan  # noqa: E731
-    assert host.pieces((100, 100), 20, 400.0, 1.0, plan) == (8, 0)
-    assert host.pieces((1000, 1000), 20, 400.0, 1.0, plan) == (2, 0)
-    assert host.pieces((1000, 1000), 1, 400.0, 1.0, plan) == (1, 0)
+    assert host.memory.pieces((100, 100), 20, 400.0, 1.0, plan) == (8, 0)
+    assert host.memory.pieces((1000, 1000), 20, 400.0, 1.0, plan) == (2, 0)
+    assert host.memory.pieces((1000, 1000), 1, 400.0, 1.0, plan) == (1, 0)
 
 
 def test_when_memory_runs_out_the_tiles_are_halved(host: Any, said: list[str]) -> None:
@@ -138,7 +140,7 @@ def test_when_memory_runs_out_the_tiles_are_halved(host: Any, said: list[str]) -
             raise MemoryError
         return "picture"
 
-    assert host.pieces((1000, 3000), 9, 10.0, 8.0, work) == "picture"
+    assert host.memory.pieces((1000, 3000), 9, 10.0, 8.0, work) == "picture"
     assert plans == [(8, 0), (1, 1472), (1, 736), (1, 352)]
     assert len(said) == 4
 
@@ -148,7 +150,7 @@ def test_when_the_smallest_tile_does_not_fit_it_says_so(host: Any) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
     with pytest.raises(ValueError, match="not enough memory for a picture of 3000x1000 pixels"):
-        host.pieces((1000, 3000), 1, 10.0, 8.0, work)
+        host.memory.pieces((1000, 3000), 1, 10.0, 8.0, work)
 
 
 def test_other_errors_pass(host: Any) -> None:
@@ -156,7 +158,7 @@ def test_other_errors_pass(host: Any) -> None:
         raise KeyError("a bug")
 
     with pytest.raises(KeyError, match="a bug"):
-        host.pieces((100, 100), 1, 10.0, 8.0, work)
+        host.memory.pieces((100, 100), 1, 10.0, 8.0, work)
 
 
 def test_a_small_budget_gives_the_same_picture(pack: Pack) -> None:
@@ -196,7 +198,7 @@ def test_progress_has_a_preview_and_ends_at_the_end(pack: Pack, host: Any, monke
         def update_absolute(self, value: int, total: int, preview: Any = None) -> None:
             reports.append((value, total, preview))
 
-    monkeypatch.setattr(host.comfy.utils, "ProgressBar", Bar)
+    monkeypatch.setattr(host.feedback.comfy.utils, "ProgressBar", Bar)
     stylizer = pack.run("LoadStylizer", stylizer=POCKET)
     photo = torch.rand(9, 40, 56, 3)
     pack.run("Stylize", stylizer=stylizer, content=photo, styles={"style0": photo[:1]})
@@ -218,7 +220,7 @@ def test_every_layer_listens_to_the_interrupt(pack: Pack, host: Any, monkeypatch
         if len(calls) == 3:
             raise Stop
 
-    monkeypatch.setattr(host.mm, "throw_exception_if_processing_interrupted", interrupt)
+    monkeypatch.setattr(host.feedback.mm, "throw_exception_if_processing_interrupted", interrupt)
     photo = torch.rand(1, 32, 32, 3)
     with pytest.raises(Stop):
         pack.run("Stylize", stylizer=stylizer, content=photo, styles={"style0": photo})

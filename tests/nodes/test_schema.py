@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Pack
+from style_atelier.tests.pack import Pack
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"

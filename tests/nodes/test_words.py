@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import ROOT, Pack
+from style_atelier.tests.pack import ROOT, Pack
 
 LANGUAGES = ("en", "zh")
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -35,13 +35,14 @@ def words_of(schema: Any) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     for item in schema.inputs:
-        found[item.id] = {"name": item.id.replace("_", " "), "tooltip": item.tooltip}
-        nested: dict[str, list[str]] = {}
+        found[item.id] = {"name": item.display_name or item.id.replace("_", " "), "tooltip": item.tooltip}
+        nested: dict[str, list[Any]] = {}
         for choice in item.options if item.get_io_type() == DYNAMIC_COMBO else ():
             for inner in choice.inputs:
-                nested.setdefault(inner.id, []).append(inner.tooltip)
-        for name, tooltips in nested.items():
-            words = {"name": name.replace("_", " "), "tooltip": " ".join(dict.fromkeys(tooltips))}
+                nested.setdefault(inner.id, []).append(inner)
+        for name, inputs in nested.items():
+            tooltips = dict.fromkeys(inner.tooltip for inner in inputs)
+            words = {"name": inputs[0].display_name or name.replace("_", " "), "tooltip": " ".join(tooltips)}
             assert found.setdefault(f"{item.id}_{name}", words) is words, f"{item.id}_{name} is the key of two inputs"
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import POCKET, ROOT, Pack
+from style_atelier.tests.pack import POCKET, ROOT, Pack
 
 FOLDER = ROOT / "example_workflows"
 NAMES = [
@@ -80,8 +80,8 @@ SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
-OPTIMISED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
-OPTIMISED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
+OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
+OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -103,7 +103,7 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
-    **{name: set() for name in OPTIMISED},  # with the encoder that the preset or the objectives name themselves
+    **{name: set() for name in OPTIMIZED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
     "johnson_candy": {"johnson-candy"},
     "microast_four_paintings": {"microast"},

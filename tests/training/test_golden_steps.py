@@ -34,7 +34,7 @@ def vgg16(weights: dict[str, Tensor], padding: str = "zeros") -> VGG:
 
 def normalized_vgg(golden: Any) -> VGG:
     """VGG-19 of AdaIN."""
-    built = network(vgg.NORMALISED, double(golden.weights("vgg")))
+    built = network(vgg.NORMALIZED, double(golden.weights("vgg")))
     assert isinstance(built, VGG)
     return built.requires_grad_(False)
 
@@ -53,7 +53,7 @@ def test_adain(name: str) -> None:
     golden = opened(name)
     if golden.config["vgg"] == "real":
         weights = double(torch.load(SHARED / "weights" / "adain" / "vgg_normalised_relu4_1.pth", weights_only=True))
-        eye = network(vgg.NORMALISED, weights).requires_grad_(False)
+        eye = network(vgg.NORMALIZED, weights).requires_grad_(False)
     else:
         eye = normalized_vgg(golden)
     known = next(a for a in adain.ARCHITECTURES if a.id == "adain-decoder")
@@ -64,11 +64,13 @@ def test_adain(name: str) -> None:
 
 def slim_vgg16(golden: Any) -> VGG:
     """magenta's: RGB in 0..255 minus means, average pools. Ours with Caffe's means takes BGR, so its first layer is turned."""
-    tensors = {key.rsplit("/", 2)[1] + "." + {"weights": "weight", "biases": "bias"}[key.rsplit("/", 1)[1]]: value
-               for key, value in double(golden.weights("vgg")).items()}
+    tensors = {
+        key.rsplit("/", 2)[1] + "." + {"weights": "weight", "biases": "bias"}[key.rsplit("/", 1)[1]]: value
+        for key, value in double(golden.weights("vgg")).items()
+    }
     tensors["conv1_1.weight"] = tensors["conv1_1.weight"].flip(1)
     keys = vgg.named_keys(16)
-    config = VGGConfig(vgg.widths(tensors, keys), normalisation="caffe")
+    config = VGGConfig(vgg.widths(tensors, keys), normalization="caffe")
     built = VGG(config).double()
     built.load_state_dict(vgg.rename(tensors, config, keys))
     built.pooling = "average"
@@ -139,17 +141,38 @@ def test_cap_vstnet(name: str) -> None:
     built = known.build(replace(known.configure(tensors), spread=spread)).double()
     built.load_state_dict(tensors)
     draws = list(golden.draws())
-    recorded = {
-        step: Recorded(step, dict(zip(("flow", "shift x", "shift y", "noise level", "noise"),
-                                      (d.value for d in draws if d.step == step + 1), strict=True)))
-        for step in range(config.get("steps", 3))
-    } if draws else None
+    recorded = (
+        {
+            step: Recorded(
+                step,
+                dict(
+                    zip(
+                        ("flow", "shift x", "shift y", "noise level", "noise"),
+                        (d.value for d in draws if d.step == step + 1),
+                        strict=True,
+                    )
+                ),
+            )
+            for step in range(config.get("steps", 3))
+        }
+        if draws
+        else None
+    )
     recipe = cap_train.TrainCAPVSTNet(
-        built, normalized_vgg(golden), laplacian=config["lap_weight"], reconstruction=config["rec_weight"],
+        built,
+        normalized_vgg(golden),
+        laplacian=config["lap_weight"],
+        reconstruction=config["rec_weight"],
         temporal=config["temporal_weight"] if config["temporal"] else 0.0,
     )  # type: ignore[arg-type]
-    names = {"style": "style", "reconstruction": "reconstruction", "laplacian": "laplacian", "total": "total",
-             "clamped": "laplacian_clamped_share", **({"temporal": "temporal"} if draws else {})}
+    names = {
+        "style": "style",
+        "reconstruction": "reconstruction",
+        "laplacian": "laplacian",
+        "total": "total",
+        "clamped": "laplacian_clamped_share",
+        **({"temporal": "temporal"} if draws else {}),
+    }
     run(golden, recipe, cap_train.AUTHORS, names, draws=recorded, losses=5e-7)
     check(golden, "revnet", recipe.export(built))
 

@@ -26,7 +26,7 @@ def test_written_back_it_is_the_same_file():
 def test_the_recommended_entry_is_small_and_fully_known():
     entry = load_catalogue().entry("wct-16x")
     assert entry.recommended
-    assert entry.licence.commercial
+    assert entry.license.commercial
     assert [spec.role for spec in entry.files] == [f"{part}{level}" for part in ("encoder", "decoder") for level in range(1, 6)]
     assert all(spec.sha256 for spec in entry.files)
     assert sum(spec.size or 0 for spec in entry.files) < 11_000_000
@@ -36,7 +36,7 @@ def test_every_file_is_known_by_some_hash_and_pinned():
     for entry in load_catalogue().entries:
         assert entry.citation
         assert entry.source
-        assert entry.licence.url
+        assert entry.license.url
         for spec in entry.files:
             assert spec.sha256 or spec.sha256_prefix or spec.git_blob or entry.name.startswith(UNHASHED) or spec.manual, spec.path
             moving = [url for url in spec.urls if "/main/" in url or "/master/" in url]
@@ -51,11 +51,11 @@ def test_every_family_of_translators_has_rows():
     assert len([entry for entry in rows if entry.architecture == "cyclegan-resnet"]) == 18
 
 
-def test_generators_have_rows_with_their_licence():
+def test_generators_have_rows_with_their_license():
     rows = [entry for entry in load_catalogue().entries if entry.kind == "generator"]
     assert {entry.architecture for entry in rows} == {"stylegan", "stylegan2", "stylegan3", "styleformer-gan"}
     for entry in rows:
-        assert entry.licence.commercial == (entry.architecture == "styleformer-gan"), entry.name
+        assert entry.license.commercial == (entry.architecture == "styleformer-gan"), entry.name
         assert len(entry.files) == 1
     hashed = {entry.name for entry in rows if entry.files[0].sha256}
     assert hashed >= {f"stylegan2-{what}-config-f" for what in ("ffhq", "car", "cat", "church", "horse")}
@@ -118,7 +118,7 @@ def edited(tmp_path: Path, change) -> Path:
         (lambda data: row_of(data, "vgg19-normalised")["files"][0].update(size=1), "in two ways"),
         (lambda data: data["entries"][0].update(kind="upscaler"), "no known kind"),
         (lambda data: data["entries"].append(data["entries"][0]), "listed twice"),
-        (lambda data: data["entries"][0].pop("licence"), "cannot be read"),
+        (lambda data: data["entries"][0].pop("license"), "cannot be read"),
     ],
 )
 def test_a_wrong_catalogue_is_refused(tmp_path, change, said):

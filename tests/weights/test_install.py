@@ -73,9 +73,9 @@ def test_prefetch_fetches_into_the_model_folder(comfyui, server, monkeypatch, ca
     spec.loader.exec_module(install)
     try:
         catalogue = install._weights_module("catalogue")
-        licence = catalogue.Licence("MIT", True, "https://127.0.0.1/")
+        license = catalogue.License("MIT", True, "https://127.0.0.1/")
         file = server.spec()
-        entry = catalogue.Entry("tiny", "Tiny", "encoder", "tiny", "", licence, "", (file,), True, "")
+        entry = catalogue.Entry("tiny", "Tiny", "encoder", "tiny", "", license, "", (file,), True, "")
         monkeypatch.setattr(catalogue, "load_catalogue", lambda: catalogue.Catalogue(1, ("127.0.0.1",), (entry,)))
         for names in (["tiny"], ["recommended"], ["all"]):
             assert install.main(["--prefetch", *names, "--models-dir", str(comfyui / "elsewhere")]) == 0

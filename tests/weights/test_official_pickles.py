@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 
-from style_atelier.models.registry import open_checkpoint
+from style_atelier.models.library.registry import open_checkpoint
 from style_atelier.models.weights.convert import safetensors_beside
 from style_atelier.models.weights.errors import CheckpointError
 from style_atelier.models.weights.readers import read_checkpoint

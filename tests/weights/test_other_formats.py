@@ -22,7 +22,7 @@ BIAS = np.array([0.5, -2.0], dtype=np.float32)
 # ONNX
 
 
-def initialiser(name: str, array: np.ndarray, packed: bool = False, inline: bool = False) -> bytes:
+def initializer(name: str, array: np.ndarray, packed: bool = False, inline: bool = False) -> bytes:
     kinds = {"float32": 1, "float64": 11, "float16": 10, "int64": 7}
     if packed:
         dims = nested(1, b"".join(varint(size) for size in array.shape))
@@ -40,11 +40,11 @@ def model(graph: bytes) -> bytes:
     return number(1, 6) + nested(2, b"pytorch") + nested(7, graph)
 
 
-def test_initialisers_by_name(tmp_path: Path) -> None:
+def test_initializers_by_name(tmp_path: Path) -> None:
     graph = node("Conv", ["x", "conv.weight", "conv.bias"]) + node("Resize", ["y", "scales"])
-    graph += initialiser("conv.weight", KERNEL) + initialiser("conv.bias", BIAS, packed=True, inline=True)
-    graph += initialiser("scales", np.array([1, 1, 2, 2], dtype=np.float32)) + initialiser("shape", np.array([1, -1]))
-    graph += initialiser("half", BIAS.astype(np.float16))
+    graph += initializer("conv.weight", KERNEL) + initializer("conv.bias", BIAS, packed=True, inline=True)
+    graph += initializer("scales", np.array([1, 1, 2, 2], dtype=np.float32)) + initializer("shape", np.array([1, -1]))
+    graph += initializer("half", BIAS.astype(np.float16))
     path = tmp_path / "candy-9.onnx"
     path.write_bytes(model(graph))
     tensors = read_checkpoint(path).tensors
@@ -63,9 +63,9 @@ def test_initialisers_by_name(tmp_path: Path) -> None:
         (nested(5, number(1, 1 << 62) + number(2, 1) + nested(8, b"w") + nested(9, bytes(4))), "has the shape"),
         (nested(5, number(1, 1) * 9 + number(2, 1) + nested(8, b"w") + nested(9, bytes(4))), "has the shape"),
         (nested(5, number(1, 1) + number(2, 1) + nested(8, b"w") + number(14, 1)), "another file"),
-        (initialiser("w", KERNEL)[:-5], "no protocol buffer"),
+        (initializer("w", KERNEL)[:-5], "no protocol buffer"),
         (b"", "holds no tensors"),
-        (initialiser("shape", np.array([1, 2])), "holds no tensors"),
+        (initializer("shape", np.array([1, 2])), "holds no tensors"),
     ],
 )
 def test_damaged_onnx(tmp_path: Path, graph: bytes, said: str) -> None:

@@ -68,13 +68,13 @@ class Panel {
     this.button.addEventListener("click", () => this.click());
     // The canvas would take a press on the button as the start of a drag.
     this.button.addEventListener("pointerdown", (event) => event.stopPropagation());
-    this.licence = make("div", "style-atelier-weights-licence");
+    this.license = make("div", "style-atelier-weights-license");
     this.progress = /** @type {HTMLProgressElement} */ (make("progress", "style-atelier-weights-progress"));
     this.error = make("div", "style-atelier-weights-error");
     this.error.setAttribute("role", "alert");
     const row = make("div", "style-atelier-weights-row");
     row.append(this.state, this.button);
-    this.element.append(row, this.progress, this.licence, this.error);
+    this.element.append(row, this.progress, this.license, this.error);
     this.draw();
   }
 
@@ -83,8 +83,8 @@ class Panel {
     this.view = view;
     this.element.dataset.state = view.state;
     this.state.textContent = view.text;
-    this.licence.textContent = view.licence;
-    this.licence.title = view.hint;
+    this.license.textContent = view.license;
+    this.license.title = view.hint;
     this.error.textContent = view.error;
     this.error.title = view.error;
     this.button.hidden = !view.action;

@@ -7,7 +7,7 @@ import { size, text } from "./strings.js";
 
 /**
  * `fraction`: undefined without a bar, null for a bar of unknown length, else 0..1.
- * @typedef {{state: string, text: string, licence: string, hint: string, error: string, name?: string,
+ * @typedef {{state: string, text: string, license: string, hint: string, error: string, name?: string,
  *   action?: "download" | "cancel", button: string, fraction?: number | null}} View
  */
 
@@ -29,15 +29,15 @@ export function describe(status, choice) {
 
 /** @param {string} state @param {Record<string, string>} [values] @returns {View} */
 function plain(state, values) {
-  return { state, text: text(state, values), licence: text(`${state}Note`), hint: "", error: "", button: "" };
+  return { state, text: text(state, values), license: text(`${state}Note`), hint: "", error: "", button: "" };
 }
 
 /** @param {Entry} entry @param {string | null} refusal @returns {View} */
 function ofEntry(entry, refusal) {
-  const { licence, job } = entry;
+  const { license, job } = entry;
   const view = {
     name: entry.name,
-    licence: `${licence.id} · ${text(licence.commercial ? "commercial" : "notCommercial")}`,
+    license: `${license.id} · ${text(license.commercial ? "commercial" : "notCommercial")}`,
     hint: [entry.note, entry.source].filter(Boolean).join("\n"),
   };
   if (entry.state === "present") return { ...view, ...shown("present", entry), error: "", button: "" };

@@ -1,5 +1,5 @@
 """AdaAttN (Liu et al. 2021, arXiv:2108.03647; Huage001/AdaAttN, Apache-2.0): the authors' three files, or the two for
-video, which are read together with the normalised VGG-19 under the names of `PARTS`.
+video, which are read together with the normalized VGG-19 under the names of `PARTS`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, shape, split
-from ..vgg import NORMALISED, is_normalised
+from ..vgg import NORMALIZED, is_normalized
 from .network import (
     DECODER_PLACES,
     AdaAttNConfig,
@@ -72,7 +72,7 @@ def decoder_config(tensors: Tensors) -> DecoderConfig:
 def parts_of(tensors: Tensors) -> dict[str, Tensors]:
     """The tensors of the authors' files and of the encoder, {} unless they fit one another."""
     parts = split(tensors, PARTS)
-    if not {"encoder", "transformer", "decoder"} <= parts.keys() or not is_normalised(parts["encoder"]):
+    if not {"encoder", "transformer", "decoder"} <= parts.keys() or not is_normalized(parts["encoder"]):
         return {}
     single = holds_attention(parts["transformer"])
     fits = is_decoder(parts["decoder"]) and (single or is_transformer(parts["transformer"]))
@@ -87,7 +87,7 @@ def whole_config(tensors: Tensors) -> AdaAttNConfig:
     parts = parts_of(tensors)
     transformer = parts["transformer"]
     return AdaAttNConfig(
-        NORMALISED.configure(parts["encoder"]),
+        NORMALIZED.configure(parts["encoder"]),
         attention_config(parts["adaattn_3"]) if "adaattn_3" in parts else None,
         attention_config(transformer) if holds_attention(transformer) else transformer_config(transformer),
         decoder_config(parts["decoder"]),
@@ -97,7 +97,7 @@ def whole_config(tensors: Tensors) -> AdaAttNConfig:
 def whole_of(tensors: Tensors, config: AdaAttNConfig) -> dict[str, Tensor]:
     """The published names are the network's own, but for the encoder's."""
     parts = parts_of(tensors)
-    renamed: dict[str, Tensors] = {**parts, "encoder": NORMALISED.rename(parts["encoder"], config.encoder)}
+    renamed: dict[str, Tensors] = {**parts, "encoder": NORMALIZED.rename(parts["encoder"], config.encoder)}
     return {f"{name}.{key}": tensor for name, part in renamed.items() for key, tensor in part.items()}
 
 
@@ -109,7 +109,7 @@ def transformer_config(tensors: Tensors) -> TransformerConfig:
 def _part(
     identity: str,
     title: str,
-    recognise: Callable[[Tensors], bool],
+    recognize: Callable[[Tensors], bool],
     configure: Callable[[Tensors], Any],
     build: Callable[[Any], nn.Module],
 ) -> Architecture:
@@ -117,11 +117,11 @@ def _part(
         id=identity,
         kind="part",
         title=title,
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=build,
         rename=lambda tensors, config: dict(tensors),
-        licence="Apache-2.0",
+        license="Apache-2.0",
         multiple=16,
     )
 
@@ -131,11 +131,11 @@ ARCHITECTURES = (
         id="adaattn",
         kind="stylizer",
         title="AdaAttN",
-        recognise=lambda tensors: bool(parts_of(tensors)),
+        recognize=lambda tensors: bool(parts_of(tensors)),
         configure=whole_config,
         build=AdaAttNNetwork,
         rename=whole_of,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         multiple=16,
         stylizer=AdaAttN,
     ),

@@ -26,7 +26,7 @@ class Form(Protocol):
     """A way of weighing. Positions are rows: keys [N, K], values [N, C]."""
 
     def take(self, keys: Tensor, values: Tensor) -> Parts:
-        """What is kept of a style: normalised keys and relu values of its positions -> tensors without a batch."""
+        """What is kept of a style: normalized keys and relu values of its positions -> tensors without a batch."""
         ...
 
     def ready(self, parts: Parts) -> Any:
@@ -34,7 +34,7 @@ class Form(Protocol):
         ...
 
     def query(self, keys: Tensor) -> Tensor:
-        """Normalised keys of the content as `look` needs them."""
+        """Normalized keys of the content as `look` needs them."""
         ...
 
     def look(self, query: Tensor, style: Any) -> tuple[Tensor, Tensor]:
@@ -48,8 +48,8 @@ class Prepared:
     def __init__(self, parts: Parts, width: int) -> None:
         keys, values = parts["keys"], parts["values"]
         # a variance is the mean of squares less the square of the mean: exact only while the mean is small beside the deviation
-        self.centre = values.mean(dim=0)
-        away = values - self.centre
+        self.center = values.mean(dim=0)
+        away = values - self.center
         self.channels = values.shape[1]
         self.keys = keys.new_zeros(1, 1, len(keys), width)
         self.keys[0, 0, :, : keys.shape[1]] = keys
@@ -95,7 +95,7 @@ class Softmax(nn.Module):
     def look(self, query: Tensor, style: Prepared) -> tuple[Tensor, Tensor]:
         found = F.scaled_dot_product_attention(query, style.keys, style.values, scale=1.0)[0, 0]
         mean, square = found[:, : style.channels], found[:, style.channels : 2 * style.channels]
-        return mean + style.centre, _deviation(mean, square)
+        return mean + style.center, _deviation(mean, square)
 
 
 class Cosine(nn.Module):
@@ -112,14 +112,14 @@ class Cosine(nn.Module):
     def take(self, keys: Tensor, values: Tensor) -> Parts:
         """table [1 + K, 1 + 2 C]: averages over positions of (1, unit keys) times (1, values, squares), values less their mean.
 
-        centre [1, C]: that mean. count [1, 1]: of positions.
+        center [1, C]: that mean. count [1, 1]: of positions.
         """
         values = _projected(values, self.h)
-        centre = values.mean(dim=0, keepdim=True)
-        away = values - centre
+        center = values.mean(dim=0, keepdim=True)
+        away = values - center
         unit = _with_one(_unit(_projected(keys, self.g)))
         table = unit.T @ torch.cat([_with_one(away), away.square()], dim=1) / len(keys)
-        return {"table": table, "centre": centre, "count": table.new_full((1, 1), float(len(keys)))}
+        return {"table": table, "center": center, "count": table.new_full((1, 1), float(len(keys)))}
 
     def ready(self, parts: Parts) -> Parts:
         return parts
@@ -131,7 +131,7 @@ class Cosine(nn.Module):
         found = query @ style["table"]
         total = found[:, :1] + COSINE_EPS / style["count"]
         mean, square = (found[:, 1:] / total).chunk(2, dim=1)
-        return mean + style["centre"], _deviation(mean, square)
+        return mean + style["center"], _deviation(mean, square)
 
 
 def _projected(x: Tensor, layer: nn.Conv2d) -> Tensor:

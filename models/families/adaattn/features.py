@@ -43,7 +43,7 @@ def rows(x: Tensor) -> Tensor:
 
 
 def keys_at(level: Level, norms: Sequence[ScaleShift], where: slice | Tensor) -> Tensor:
-    """Normalised keys [N, K] of positions `where`."""
+    """Normalized keys [N, K] of positions `where`."""
     parts = zip(level.keys, norms, strict=True)
     return torch.cat([torch.addcmul(shift, rows(x)[where], scale) for x, (scale, shift) in parts], dim=1)
 
@@ -51,7 +51,7 @@ def keys_at(level: Level, norms: Sequence[ScaleShift], where: slice | Tensor) ->
 def look(canvas: Any, encoder: VGG, picture: Tensor, wanted: Collection[int], shallow: bool) -> dict[int, Level]:
     """The wanted levels, 3 or deeper, of a picture [1, 3, H, W] in 0..1 whose sides are multiples of the deepest one's stride.
 
-    shallow: their keys are made of all levels up to their own, brought to its size by nearest neighbour, not of their own alone.
+    shallow: their keys are made of all levels up to their own, brought to its size by nearest neighbor, not of their own alone.
     """
     h = canvas.open(picture)
     found: dict[int, Tensor] = {}
@@ -74,5 +74,5 @@ def _level(found: Mapping[int, Tensor], level: int, shallow: bool) -> Level:
 
 
 def _step(shallow: int, deep: int) -> int:
-    """Positions of a shallower map, at relu3_1's size or its own, for one of a deeper map: nearest neighbour takes the first."""
+    """Positions of a shallower map, at relu3_1's size or its own, for one of a deeper map: nearest neighbor takes the first."""
     return 2 ** (deep - max(shallow, SHALLOW))

@@ -51,7 +51,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class AdaAttNConfig:
-    """encoder: the normalised VGG-19. skip: the attention at relu3_1 of the network for pictures, None where it has none.
+    """encoder: the normalized VGG-19. skip: the attention at relu3_1 of the network for pictures, None where it has none.
 
     transformer: both deeper attentions, or in the network for video its only one, at relu3_1.
     """

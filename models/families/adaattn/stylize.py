@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...canvas.beat import Beat
-from ...canvas.tiled import Tiled
+from ...canvas.tiled import Tiled, keep_limit
 from ...canvas.whole import Whole
 from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple
 from ...progress import Progress, glance, silent
-from ...style import SHARES, Style
-from ...stylizer import StylizeOptions, Stylizer
-from ...translator import keep_limit
+from ...stylization.style import SHARES, Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
 from .attention import Cosine, Form, Parts, Softmax
 from .features import Level, Settle, keys_at, look, measured, rows
 from .network import DEEP, MIDDLE, SHALLOW, AdaAttNNetwork, Transformer
@@ -41,9 +40,9 @@ class AdaAttN(Stylizer):
 
     has_statistics = True
 
-    def __init__(self, network: AdaAttNNetwork, name: str, title: str, licence: str, cosine: bool | None = None) -> None:
+    def __init__(self, network: AdaAttNNetwork, name: str, title: str, license: str, cosine: bool | None = None) -> None:
         """cosine: weigh by cosine (True) or by softmax (False); None for what the network was trained with."""
-        self.name, self.title, self.licence = name, title, licence
+        self.name, self.title, self.license = name, title, license
         attentions, transformer = network.attentions, network.transformer
         self.encoder, self.decoder = network.encoder, network.decoder
         self.merge = transformer.merge_conv if isinstance(transformer, Transformer) else None
@@ -173,7 +172,7 @@ class AdaAttN(Stylizer):
                 chosen = keys[inside]
                 if len(chosen):
                     mean, deviation = form.look(form.query(chosen), style)
-                    made = mean.addcmul_(deviation, chosen[:, -own.shape[1] :])  # the last of the keys are the values, normalised
+                    made = mean.addcmul_(deviation, chosen[:, -own.shape[1] :])  # the last of the keys are the values, normalized
                     total[inside] += made.mul_(weight if region is None else weight * region[where][inside])
             rows(out)[where] = total
         return out

@@ -124,9 +124,7 @@ def painted(network: AdaAttNNetwork, content: Features, style: Features, draws: 
     return canvas.close(network.decoder.paint(canvas, deep, moved[SHALLOW]))
 
 
-def _moved(
-    attention: Attention, content: Features, style: Features, level: int, chosen: Tensor | None, eps: float
-) -> Tensor:
+def _moved(attention: Attention, content: Features, style: Features, level: int, chosen: Tensor | None, eps: float) -> Tensor:
     tap = f"relu{level}_1"
     query, key, value = attention.f(keys(content, level)), attention.g(keys(style, level)), attention.h(style[tap])
     mean, deviation = attended(query, key, value, chosen, eps)

@@ -16,7 +16,7 @@ from ...decoders.decoder import Decoder
 from ...decoders.inverse_vgg import InverseVGG, InverseVGGConfig, inverse_names
 from ...decoders.rendering import InverseRendering
 from ...encoders.encoder import Encoder
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 
 INDICES = {
     1: (1,),
@@ -52,8 +52,8 @@ def rename(tensors: Tensors, config: InverseVGGConfig, keys: dict[str, str]) -> 
     return {f"convs.{name}.{part}": tensors[f"{key}.{part}"] for name, key in keys.items() for part in ("weight", "bias")}
 
 
-def normalised_encoder_name(first_width: int) -> str:
-    """Name of the normalised VGG-19 whose conv1_1 has this many channels: published files have 64."""
+def normalized_encoder_name(first_width: int) -> str:
+    """Name of the normalized VGG-19 whose conv1_1 has this many channels: published files have 64."""
     return "vgg19-normalised" if first_width == 64 else f"vgg19-normalised-w{first_width}"
 
 
@@ -63,17 +63,17 @@ def decoder_architecture(identity: str, title: str, keys: dict[str, str], rectif
         id=identity,
         kind="decoder",
         title=title,
-        recognise=lambda tensors: feeds(tensors, keys),
+        recognize=lambda tensors: feeds(tensors, keys),
         configure=lambda tensors: inverse_config(tensors, keys, rectified),
         build=InverseVGG,
         rename=partial(rename, keys=keys),
-        licence="MIT",
+        license="MIT",
     )
 
 
 def as_decoder(network: InverseVGG, name: str, title: str, encoder: str | None = None) -> Decoder:
-    """A Decoder for relu<level>_1 of the encoder it was made for (the normalised VGG-19 unless named)."""
-    encoder = encoder or normalised_encoder_name(network.config.widths[-1][1])
+    """A Decoder for relu<level>_1 of the encoder it was made for (the normalized VGG-19 unless named)."""
+    encoder = encoder or normalized_encoder_name(network.config.widths[-1][1])
     return Decoder(name, title, encoder, network, InverseRendering(network))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .network import AnimeConfig, Generator
 
 
@@ -22,8 +23,8 @@ class AnimeGAN(Translator):
     sizes = Sizes(own=512, multiple=1, usual="picture")
     feature_strength = True
 
-    def __init__(self, network: Generator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: Generator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         width = network.block_a[0]["1"].weight.shape[0]  # type: ignore[index]
         self.bytes_per_pixel = 50.0 * width
@@ -45,11 +46,11 @@ ARCHITECTURES = (
         id="animegan2",
         kind="translator",
         title="AnimeGANv2",
-        recognise=is_generator,
+        recognize=is_generator,
         configure=lambda tensors: AnimeConfig(shape(tensors, "block_a.0.1.weight")[0]),
         build=Generator,
         rename=lambda tensors, config: dict(tensors),
-        licence="MIT",
+        license="MIT",
         value_range="RGB -1..1",
         translator=AnimeGAN,
     ),

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...canvas.beat import Beat
-from ...canvas.winograd import STEP, winograd, winograd_taps
 from ...ops.masks import at_size
+from ...ops.winograd import STEP, winograd, winograd_taps
 
 RGB = 3
 KERNEL = 3

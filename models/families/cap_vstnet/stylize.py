@@ -13,8 +13,8 @@ from ...ops.moments import Moments
 from ...ops.padding import pad_to_multiple
 from ...ops.whitening import precise
 from ...progress import Progress, glance, silent
-from ...style import Style
-from ...stylizer import StylizeOptions, Stylizer
+from ...stylization.style import Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
 from .network import Halves, RevResNet
 from .transform import LEAST_POSITIONS, Look, color_, gathered, look_of, map_between, mixed
 
@@ -32,8 +32,8 @@ class CAPVSTNet(Stylizer):
     exact_tiles = False
     has_statistics = True
 
-    def __init__(self, network: RevResNet, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: RevResNet, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         self.style_kind = f"cap-vstnet:{name}"
         self.bytes_per_pixel = 20.0 * network.config.blocks[0].width  # measured

@@ -151,7 +151,10 @@ class TrainCAPVSTNet(Recipe):
         with torch.no_grad():
             wanted = self.eye(batch.style, TAPS)
         back = decode(network, transferred(network, encode(network, made), own))
-        found = {"style": sum_of(moments_loss(seen[tap], wanted[tap]) for tap in TAPS), "reconstruction": F.l1_loss(back, content)}
+        found = {
+            "style": sum_of(moments_loss(seen[tap], wanted[tap]) for tap in TAPS),
+            "reconstruction": F.l1_loss(back, content),
+        }
         total = self.style_weight * found["style"] + self.reconstruction * found["reconstruction"]
         if self.content_weight:
             with torch.no_grad():

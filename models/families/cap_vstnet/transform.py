@@ -1,4 +1,4 @@
-"""cWCT: whitening and colouring by Cholesky factors, in double precision (Wen et al. 2023, arXiv:2303.17867, section 3.3).
+"""cWCT: whitening and coloring by Cholesky factors, in double precision (Wen et al. 2023, arXiv:2303.17867, section 3.3).
 
 Features are positions as rows, [N, C]. A style is its lower factor L and its mean; styles are mixed by mixing both, as the
 authors do, and so is a style with the content's own.

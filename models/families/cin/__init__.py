@@ -1,4 +1,4 @@
-"""Conditional instance normalisation (Dumoulin et al. 2017, arXiv:1610.07629): magenta's TensorFlow checkpoints, Apache-2.0."""
+"""Conditional instance normalization (Dumoulin et al. 2017, arXiv:1610.07629): magenta's TensorFlow checkpoints, Apache-2.0."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def names(blocks: int) -> list[str]:
     return [*contract_names(), *residual_names(blocks), *expand_names()]
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """A table of styles behind every convolution."""
     tables = [f"{ROOT}{name}{NORM}/{what}" for name in names(blocks_of(tensors)) for what in ("gamma", "beta")]
     return blocks_of(tensors) > 0 and all(len(shape(tensors, table)) == 2 for table in tables)
@@ -82,11 +82,11 @@ ARCHITECTURES = (
         id="cin",
         kind="stylizer",
         title="Multi-style pastiche",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=build,
         rename=rename,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         stylizer=MultiStyle,
     ),
 )

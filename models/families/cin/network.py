@@ -1,4 +1,4 @@
-"""Magenta's pastiche network: a feed-forward transformer whose normalisations take their gamma and beta from a style.
+"""Magenta's pastiche network: a feed-forward transformer whose normalizations take their gamma and beta from a style.
 
 Dumoulin, Shlens and Kudlur 2017 (arXiv:1610.07629) with a table of styles, Ghiasi et al. 2017 (arXiv:1705.06830) with gamma and
 beta that are predicted; magenta/models/image_stylization and arbitrary_image_stylization (Apache-2.0). Layers have their
@@ -53,7 +53,7 @@ def expand_names() -> list[str]:
 
 
 def convolution(config: PasticheConfig, name: str, inputs: int, outputs: int) -> nn.Module:
-    """A layer without its normalisation."""
+    """A layer without its normalization."""
     kernel = 9 if name in ("contract/conv1", "expand/conv3/conv") else 3
     if name.startswith("contract"):
         return nn.Conv2d(inputs, outputs, kernel, 1 if kernel == 9 else 2, bias=not config.styled_contract)
@@ -124,6 +124,6 @@ class PasticheNet(nn.Module):
 
 
 def _normed(canvas: Any, h: Any, name: str, act: str, affines: Affines, regions: Regions | None) -> Any:
-    """Conditional instance normalisation: biased variance, eps 1e-5 (Dumoulin et al., equation 5)."""
+    """Conditional instance normalization: biased variance, eps 1e-5 (Dumoulin et al., equation 5)."""
     norms = [partial(instance_norm, weight=gamma, bias=beta) for gamma, beta in affines[name]]
     return canvas.norm(h, norms[0], act) if regions is None else canvas.regional_norm(h, norms, regions, act)

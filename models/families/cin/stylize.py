@@ -1,4 +1,4 @@
-"""Conditional instance normalisation as a stylizer: one network, a table of styles, and everything between them."""
+"""Conditional instance normalization as a stylizer: one network, a table of styles, and everything between them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ...canvas import Canvas
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
-from ...style import Style
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
 from .network import PasticheConfig, PasticheNet
 
 
@@ -35,8 +35,8 @@ class MultiStyle(CanvasStylizer):
     needs_style = False
     takes_pictures = False
 
-    def __init__(self, network: StyledPastiche, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: StyledPastiche, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         self.style_kind = f"cin:{name}"
         self.own_styles = tuple(f"style {i + 1}" for i in range(len(next(network.gammas.parameters()))))

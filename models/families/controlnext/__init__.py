@@ -12,14 +12,14 @@ __all__ = ["ARCHITECTURES", "PLACEMENTS", "ControlNeXt", "ControlNeXtConfig", "F
 EMBEDDED_GROUPS, PLAIN_GROUPS = (4, 8), (1, 8, 8)
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """A time embedding, residual blocks that halve, and two middle convolutions."""
     needed = {"time_embedding.linear_1.weight", "down_res.0.conv1.weight", "down_sample.0.conv.weight", "mid_convs.1.weight"}
     return needed <= tensors.keys()
 
 
 def configure(tensors: Tensors) -> ControlNeXtConfig:
-    """Blocks and widths from shapes; the groups of the normalisations are the authors'."""
+    """Blocks and widths from shapes; the groups of the normalizations are the authors'."""
     embedded = "embedding.0.weight" in tensors
     groups = EMBEDDED_GROUPS if embedded else PLAIN_GROUPS
     shapes = [shape(tensors, f"down_res.{i}.conv1.weight") for i in range(len(groups))]
@@ -37,11 +37,11 @@ ARCHITECTURES = (
         id="controlnext",
         kind="control",
         title="ControlNeXt",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=ControlNeXt,
         rename=rename,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         multiple=8,
     ),
 )

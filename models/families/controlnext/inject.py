@@ -1,4 +1,4 @@
-"""How ControlNeXt's map enters a UNet: cross normalisation, as the authors' code has it and as their paper has it."""
+"""How ControlNeXt's map enters a UNet: cross normalization, as the authors' code has it and as their paper has it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Variant = Literal["SD1.5 v1", "SD1.5 v2", "SDXL", "SVD v2"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a variant enters and how. group, index: of the host's block patches. eps: of the normalisation.
+    """Where a variant enters and how. group, index: of the host's block patches. eps: of the normalization.
 
-    pool_first: the map is averaged down to the features' size before it is normalised, else after. scale: the authors'.
+    pool_first: the map is averaged down to the features' size before it is normalized, else after. scale: the authors'.
     """
 
     group: Literal["input", "output"]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class PatchConfig:
-    """widths: output channels of the convolutions before the last. batch: batch instead of instance normalisation."""
+    """widths: output channels of the convolutions before the last. batch: batch instead of instance normalization."""
 
     widths: tuple[int, ...]
     inputs: int

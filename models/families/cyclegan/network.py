@@ -17,8 +17,8 @@ from ...canvas.whole import Whole
 
 @dataclass(frozen=True)
 class ResnetConfig:
-    """width: channels of the first layer. batch: batch instead of instance normalisation. affine: instance norms with weights.
-    biased: convolutions before a normalisation have a bias. dropout: in the residual blocks.
+    """width: channels of the first layer. batch: batch instead of instance normalization. affine: instance norms with weights.
+    biased: convolutions before a normalization have a bias. dropout: in the residual blocks.
     """
 
     width: int

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .network import ResnetGenerator
 
 
@@ -16,8 +17,8 @@ class CycleGAN(Translator):
     sizes = Sizes(own=256, multiple=4, usual="picture")
     feature_strength = True
 
-    def __init__(self, network: ResnetGenerator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: ResnetGenerator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         # measured: the widest moment is a full-size map, its padded copy and the next layer's
         self.bytes_per_pixel = 14.0 * network.config.width

@@ -10,9 +10,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, split
+from ...canvas import Canvas
 from ...canvas.whole import Whole
-from ...style_code import StyleCode
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from ..munit import content_config, mlp_widths, style_downs, without_statistics
 from ..munit.network import MLP, ContentConfig, ContentEncoder, Decoder, StyleEncoder, adaptive
 from ..munit.translate import with_shorter_side_at_most
@@ -59,8 +60,8 @@ class FUNIT(Translator):
     needs = "reference"
     feature_strength = True
 
-    def __init__(self, network: FewShotGen, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: FewShotGen, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         config = network.config
         self.code_family, self.code_size = "FUNIT", config.mlp[0]
@@ -99,11 +100,11 @@ ARCHITECTURES = (
         id="funit",
         kind="translator",
         title="FUNIT",
-        recognise=is_generator,
+        recognize=is_generator,
         configure=configure,
         build=FewShotGen,
         rename=lambda tensors, config: without_statistics(next(iter(split(tensors, CONTAINED).values()))),
-        licence="CC-BY-NC-SA-4.0",
+        license="CC-BY-NC-SA-4.0",
         value_range="RGB -1..1",
         multiple=8,
         translator=FUNIT,

@@ -3,7 +3,7 @@
 reiinakano/arbitrary-image-stylization-tfjs has the transformers (plain and separable) and the predictors (MobileNetV2 and
 Inception-v3) apart; magenta's checkpoint has the plain transformer and Inception-v3 in one. Names never clash, so both files of
 a pair together are read as the one file is. TensorFlow.js cannot reflect, so
-those transformers have borders of zeros; they keep batch normalisation's gamma of 1 as a constant, by which they are known.
+those transformers have borders of zeros; they keep batch normalization's gamma of 1 as a constant, by which they are known.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def depth(tensors: Tensors) -> int:
 
 
 def is_transformer(tensors: Tensors) -> bool:
-    """Batch normalisation in the contracting layers, predicted gamma and beta behind."""
+    """Batch normalization in the contracting layers, predicted gamma and beta behind."""
     blocks = depth(tensors)
     needed = [params(name, f"{what}/weights") for name in styled_names(blocks) for what in ("Conv", "Conv_1")]
     needed += [f"{ROOT}{name}/BatchNorm/moving_variance" for name in contract_names()]
@@ -110,7 +110,7 @@ def kernel_of(tensors: Tensors, name: str) -> Tensor:
 
 
 def folded(tensors: Tensors, norm: str, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution and the batch normalisation behind it (running statistics, eps 1e-3)."""
+    """Weight and bias of a convolution and the batch normalization behind it (running statistics, eps 1e-3)."""
     scale = (tensors[f"{norm}/moving_variance"].double() + EPS).rsqrt()  # rounded once, at the end
     if f"{norm}/gamma" in tensors:
         scale = scale * tensors[f"{norm}/gamma"]
@@ -167,9 +167,9 @@ def rename(tensors: Tensors, config: GhiasiConfig) -> dict[str, Tensor]:
     return made
 
 
-def stylizer(network: WholeGhiasi, name: str, title: str, licence: str) -> Ghiasi:
+def stylizer(network: WholeGhiasi, name: str, title: str, license: str) -> Ghiasi:
     """The stylizer of a transformer, with the predictor where there is one."""
-    return Ghiasi(network.transformer, name, title, licence, network.predictor)
+    return Ghiasi(network.transformer, name, title, license, network.predictor)
 
 
 def predictor_beside(path: Path) -> Path | None:
@@ -186,11 +186,11 @@ def predictor(
         id=identity,
         kind="part",
         title=title,
-        recognise=lambda tensors: has(tensors, layers, out) and not is_transformer(tensors),
+        recognize=lambda tensors: has(tensors, layers, out) and not is_transformer(tensors),
         configure=partial(predictor_config, layers=layers, out=out),
         build=build,
         rename=partial(_predictor_rename, out=out),
-        licence="Apache-2.0",
+        license="Apache-2.0",
     )
 
 
@@ -203,11 +203,11 @@ ARCHITECTURES = (
         id="ghiasi",
         kind="stylizer",
         title="Arbitrary style by prediction",
-        recognise=is_transformer,
+        recognize=is_transformer,
         configure=configure,
         build=WholeGhiasi,
         rename=rename,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         stylizer=stylizer,
     ),
     predictor("ghiasi-mobilenet", "Style predictor, MobileNetV2", mobile_layers(), MOBILE_OUT, MobileNet),

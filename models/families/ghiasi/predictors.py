@@ -1,6 +1,6 @@
 """The networks that predict a style vector from a picture: MobileNetV2 and Inception-v3, both to relu6 (Ghiasi et al. 2017).
 
-Their batch normalisations (eps 1e-3) are folded into the convolutions; layers have their published names.
+Their batch normalizations (eps 1e-3) are folded into the convolutions; layers have their published names.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ...canvas import Canvas
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
+from ...ops.batches import rows_of
 from ...ops.masks import EmptyMask, at_size
 from ...progress import Progress, silent
-from ...style import Style
-from ...translator import Canvas, rows_of
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
 from ..cin.network import PasticheConfig, PasticheNet
 from .predictors import Predictor
 
@@ -44,9 +45,9 @@ class Ghiasi(CanvasStylizer):
     style_kind = KIND
 
     def __init__(
-        self, transformer: GhiasiTransformer, name: str, title: str, licence: str, predictor: Predictor | None = None
+        self, transformer: GhiasiTransformer, name: str, title: str, license: str, predictor: Predictor | None = None
     ) -> None:
-        self.name, self.title, self.licence = name, title, licence
+        self.name, self.title, self.license = name, title, license
         self.transformer, self.predictor = transformer, predictor
         self.module = nn.ModuleList([transformer] if predictor is None else [transformer, predictor])
         self.takes_pictures = self.has_own_style = predictor is not None

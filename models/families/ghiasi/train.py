@@ -96,7 +96,9 @@ class LiveGhiasi(nn.Module):
     def __init__(self, config: GhiasiConfig) -> None:
         super().__init__()
         if config.predictor is None or config.mobile or config.net.separable:
-            raise ValueError("only magenta's own checkpoint can be trained on, with Inception-v3 and the plain transformer in one")
+            raise ValueError(
+                "only magenta's own checkpoint can be trained on, with Inception-v3 and the plain transformer in one"
+            )
         self.config = config
         self.transformer = GhiasiTransformer(config.net, config.vector)
         self.transformer.net = LivePastiche(config.net)

@@ -15,9 +15,9 @@ from ...architecture import STATISTICS, Architecture, Tensors, shape
 from .network import JohnsonConfig, Range, TransformerNet
 from .stylize import Johnson
 
-# canonical name of a layer -> its convolution and its normalisation in a file
+# canonical name of a layer -> its convolution and its normalization in a file
 Keys = dict[str, tuple[str, str]]
-INSTANCE_WIDTH = 16  # of the authors' networks: those with batch normalisation begin with 32 channels
+INSTANCE_WIDTH = 16  # of the authors' networks: those with batch normalization begin with 32 channels
 NUMBERS_A_LAYER = 4
 NO_PICTURE = 3.0  # what the last convolution reaches where it does not make 0..255
 
@@ -93,7 +93,7 @@ def parameters(keys: Keys, numbered: bool = False) -> dict[str, str]:
     return names
 
 
-def recognise(tensors: Tensors, keys: Callable[[Tensors], Keys], numbered: bool = False) -> bool:
+def recognize(tensors: Tensors, keys: Callable[[Tensors], Keys], numbered: bool = False) -> bool:
     """Whether every parameter is there, and nothing else but what old norms leave behind."""
     found = keys(tensors)
     if not found or not any(name.startswith("blocks.") for name in found):
@@ -146,7 +146,7 @@ def form(
     identity: str,
     title: str,
     keys: Callable[[Tensors], Keys],
-    licence: str,
+    license: str,
     range: Range,
     value_range: str,
     numbered: bool = False,
@@ -157,11 +157,11 @@ def form(
         id=identity,
         kind="stylizer",
         title=title,
-        recognise=partial(recognise, keys=keys, numbered=numbered),
+        recognize=partial(recognize, keys=keys, numbered=numbered),
         configure=partial(configure, keys=keys, range=range, numbered=numbered, framed=framed),
         build=TransformerNet,
         rename=partial(rename, keys=keys, numbered=numbered),
-        licence=licence,
+        license=license,
         value_range=value_range,
         stylizer=Johnson,
     )

@@ -1,6 +1,6 @@
 """The transformer network of fast neural style (Johnson, Alahi and Fei-Fei 2016, arXiv:1603.08155), in every published form.
 
-pytorch/examples (BSD-3-Clause) enlarges by nearest neighbour, rrmina/fast-neural-style-pytorch by transposed convolutions, with
+pytorch/examples (BSD-3-Clause) enlarges by nearest neighbor, rrmina/fast-neural-style-pytorch by transposed convolutions, with
 plain or bottleneck blocks; the authors' own (jcjohnson/fast-neural-style) extends the picture by 40 pixels, lets the blocks eat
 the borders up again, and ends in 150 tanh.
 """
@@ -29,8 +29,8 @@ class JohnsonConfig:
     """down: channels of the three convolutions before the blocks. block: (channels, kernel) of a block's convolutions.
 
     up: channels of the two that enlarge. transposed: they are transposed convolutions. framed: the authors' borders.
-    batch: batch instead of instance normalisation. tanh: the last is 150 tanh. range: what the network takes and gives, 0..255
-    in either order of colours, or normalised as for ImageNet's networks of PyTorch or of Caffe.
+    batch: batch instead of instance normalization. tanh: the last is 150 tanh. range: what the network takes and gives, 0..255
+    in either order of colors, or normalized as for ImageNet's networks of PyTorch or of Caffe.
     """
 
     down: tuple[int, ...]
@@ -45,7 +45,7 @@ class JohnsonConfig:
 
 
 class Layer(nn.Module):
-    """A convolution and its normalisation."""
+    """A convolution and its normalization."""
 
     def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, batch: bool) -> None:
         super().__init__()

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...canvas import Canvas
 from ...canvas.regions import Regions
-from ...canvas_stylizer import CanvasStylizer
-from ...style import Style
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
 from .network import Range, TransformerNet
 
 
@@ -55,8 +55,8 @@ class Johnson(CanvasStylizer):
     takes_pictures = False
     supports_masks = False
 
-    def __init__(self, network: TransformerNet, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: TransformerNet, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         # measured: the widest moment is a full-size map, its padded copy and the next layer's
         width = max(network.config.down[0], network.config.up[-1])

@@ -78,7 +78,7 @@ def whole_of(tensors: Tensors, config: MicroASTConfig) -> dict[str, Tensor]:
 def _part(
     identity: str,
     title: str,
-    recognise: Callable[[Tensors], bool],
+    recognize: Callable[[Tensors], bool],
     configure: Callable[[Tensors], MicroASTConfig],
     build: Callable[[Any], nn.Module],
 ) -> Architecture:
@@ -86,11 +86,11 @@ def _part(
         id=identity,
         kind="part",
         title=title,
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=build,
         rename=lambda tensors, config: dict(tensors),
-        licence="MIT",
+        license="MIT",
     )
 
 
@@ -99,11 +99,11 @@ ARCHITECTURES = (
         id="microast",
         kind="stylizer",
         title="MicroAST",
-        recognise=is_whole,
+        recognize=is_whole,
         configure=lambda tensors: encoder_config(split(tensors, PARTS)["content_encoder"]),
         build=MicroAST,
         rename=whole_of,
-        licence="MIT",
+        license="MIT",
         stylizer=MicroASTStylizer,
     ),
     _part("microast-encoder", "MicroAST's content or style encoder", is_encoder, encoder_config, MicroEncoder),

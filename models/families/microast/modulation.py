@@ -13,7 +13,7 @@ from ...canvas.activation import Activation
 from ...canvas.convolution import Kernel
 from ...canvas.regions import Regions
 from ...ops.normalization import unbiased_adaptive_instance_norm
-from ...style import Style
+from ...stylization.style import Style
 
 
 class Modulation(Protocol):
@@ -59,7 +59,7 @@ class RegionalModulation:
 
 
 def feature_norm(style: Style, level: str) -> partial:
-    """The normalisation of FeatMod by row 0 of a style."""
+    """The normalization of FeatMod by row 0 of a style."""
     mean, std = style.values[f"{level}.mean"], style.values[f"{level}.std"]
     return partial(unbiased_adaptive_instance_norm, mean=mean, std=std, strength=style.values["alpha"])
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ...canvas import Canvas
 from ...canvas.beat import Beat
 from ...canvas.regions import Regions
 from ...canvas.tiled import Tiled
 from ...canvas.whole import Whole
-from ...canvas_stylizer import CanvasStylizer
 from ...ops.masks import EmptyMask, at_size
 from ...ops.padding import pad_small
 from ...progress import Progress, silent
-from ...style import Style
-from ...stylizer import StylizeOptions
-from ...translator import Canvas
+from ...stylization.canvas_stylizer import CanvasStylizer
+from ...stylization.style import Style
+from ...stylization.stylizer import StylizeOptions
 from .modulation import RegionalModulation, WholeModulation
 from .network import MicroAST
 
@@ -41,8 +41,8 @@ class MicroASTStylizer(CanvasStylizer):
     has_half = False  # measured: its pictures differ by up to ten levels of 255, those of the others by one or two
     transforms = (ALPHA,)
 
-    def __init__(self, network: MicroAST, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: MicroAST, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         self.style_kind = f"microast:{name}"
         self.bytes_per_pixel = 24.0 * network.config.widths[0]  # measured

@@ -18,7 +18,7 @@ from ...canvas.norm import Norm
 from ...canvas.whole import Whole
 from ...ops.normalization import adaptive_instance_norm, munit_layer_norm
 
-Residual = Callable[[Any, Any, bool], Any]  # canvas, map, active -> normalised map
+Residual = Callable[[Any, Any, bool], Any]  # canvas, map, active -> normalized map
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ContentConfig:
 
 
 class MunitLayerNorm(nn.Module):
-    """gamma and beta of MUNIT's layer normalisation."""
+    """gamma and beta of MUNIT's layer normalization."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class MunitLayerNorm(nn.Module):
 
 
 class ConvUnit(nn.Module):
-    """A convolution with reflected borders; `norm` where its normalisation has parameters."""
+    """A convolution with reflected borders; `norm` where its normalization has parameters."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, layer_norm: bool = False) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class ResBlocks(nn.Module):
 
 
 def plain(canvas: Any, h: Any, active: bool) -> Any:
-    """Instance normalisation."""
+    """Instance normalization."""
     return Norm.of_nothing(canvas, h, "relu" if active else "none")
 
 
@@ -136,7 +136,7 @@ class StyleEncoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A content -> a map of the picture. ups: what normalises the layers that enlarge, MUNIT's layer norm or instance norm."""
+    """A content -> a map of the picture. ups: what normalizes the layers that enlarge, MUNIT's layer norm or instance norm."""
 
     def __init__(self, config: ContentConfig, ups: Literal["layer", "instance"]) -> None:
         super().__init__()

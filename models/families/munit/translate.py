@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...canvas import Canvas
 from ...ops.padding import same_size
-from ...style_code import StyleCode
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator, towards
+from ...translation.style_code import StyleCode
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Painted, Sizes, TranslateOptions, Translator, towards
 from .network import AdaINGen
 
 DOMAINS = ("A", "B")
@@ -22,8 +23,8 @@ class MUNIT(Translator):
     needs = "style code"
     feature_strength = True
 
-    def __init__(self, networks: nn.ModuleDict, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, networks
+    def __init__(self, networks: nn.ModuleDict, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, networks
         generators: list[AdaINGen] = list(networks.values())  # type: ignore[arg-type]
         self.generators = generators
         self.directions = BOTH_WAYS if len(generators) == 2 else FIRST_WAY

@@ -8,7 +8,8 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape, split
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .network import CartoonConfig, Generator
 
 CONTAINED = ("genA2B",)
@@ -41,8 +42,8 @@ class Photo2Cartoon(Translator):
     tileable = False
     bytes_per_pixel = 1400.0
 
-    def __init__(self, network: Generator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: Generator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         fixed = network.config.size
         self.sizes = Sizes(own=fixed or 256, multiple=16, usual="network", fixed=bool(fixed))
@@ -60,11 +61,11 @@ ARCHITECTURES = (
         id="photo2cartoon",
         kind="translator",
         title="photo2cartoon",
-        recognise=is_generator,
+        recognize=is_generator,
         configure=configure,
         build=Generator,
         rename=rename,
-        licence="MIT",
+        license="MIT",
         value_range="RGB -1..1",
         multiple=16,
         translator=Photo2Cartoon,

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .network import UnetConfig, UnetGenerator
 
 OUTERMOST = "model.model."
@@ -58,8 +59,8 @@ def without_statistics(tensors: Tensors, config: UnetConfig) -> dict[str, Tensor
 class Pix2Pix(Translator):
     """One direction. The authors' test keeps dropout and the picture's own statistics live: so does "as published"."""
 
-    def __init__(self, network: UnetGenerator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: UnetGenerator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         side = 1 << len(network.config.widths)
         self.sizes = Sizes(own=side, multiple=side, usual="picture", least=side)
@@ -80,11 +81,11 @@ ARCHITECTURES = (
         id="pix2pix-unet",
         kind="translator",
         title="pix2pix",
-        recognise=is_unet,
+        recognize=is_unet,
         configure=unet_config,
         build=UnetGenerator,
         rename=without_statistics,
-        licence="BSD-2-Clause",
+        license="BSD-2-Clause",
         value_range="RGB -1..1",
         translator=Pix2Pix,
     ),

@@ -1,4 +1,4 @@
-"""Pocket, the built-in stylizer: trained by this project (training/builtin.py), so its weights carry the pack's licence."""
+"""Pocket, the built-in stylizer: trained by this project (training/builtin.py), so its weights carry the pack's license."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...architecture import Architecture, Tensors, shape
 from ...decoders.decoder import Decoder
 from ...encoders.encoder import Encoder
 from ...ops.moments import Moments
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 from .network import Pocket, PocketConfig
 
 TAPS = {"half": 2, "quarter": 4, "eighth": 8}
@@ -67,7 +67,7 @@ class PocketRendering:
         return self.network.decode([levels[tap] for tap in TAPS], self.network.split(condition))
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """The stem of the encoder and the style code's layer."""
     return "encoder.stem.weight" in tensors and "code_in.weight" in tensors and "skip2.weight" in tensors
 
@@ -83,11 +83,11 @@ ARCHITECTURE = Architecture(
     id="pocket",
     kind="stylizer",
     title="Pocket",
-    recognise=recognise,
+    recognize=recognize,
     configure=configure,
     build=Pocket,
     rename=lambda tensors, config: {name: tensor.float() for name, tensor in tensors.items()},
-    licence="MIT",
+    license="MIT",
     multiple=MULTIPLE,
 )
 ARCHITECTURES = (ARCHITECTURE,)

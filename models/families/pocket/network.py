@@ -3,7 +3,7 @@
 One encoder for content and style, four scales; at each scale the content's channel statistics are replaced by
 the style's (AdaIN, arXiv:1703.06868); the decoder is modulated by a code computed from the same statistics
 (in the spirit of Ghiasi et al. 2017, arXiv:1705.06830, and MicroAST, arXiv:2211.15313). There is no
-normalisation inside the decoder, so two passes over tiles give the picture of any size exactly.
+normalization inside the decoder, so two passes over tiles give the picture of any size exactly.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class Pocket(nn.Module):
 
 
 def upsample(x: Tensor) -> Tensor:
-    """Nearest neighbour, twice the sides."""
+    """Nearest neighbor, twice the sides."""
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .network import Discriminator, DiscriminatorConfig, Generator, StarGANConfig
 
 CELEBA = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
@@ -46,8 +47,8 @@ class StarGAN(Translator):
     needs = "labels"
     feature_strength = True
 
-    def __init__(self, network: Generator, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, network
+    def __init__(self, network: Generator, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, network
         self.network = network
         if "256" in name:
             self.sizes = Sizes(own=256, multiple=4, usual="network")
@@ -74,11 +75,11 @@ ARCHITECTURES = (
         id="stargan",
         kind="translator",
         title="StarGAN",
-        recognise=is_generator,
+        recognize=is_generator,
         configure=generator_config,
         build=Generator,
         rename=lambda tensors, config: {k: t for k, t in tensors.items() if not k.endswith(STATISTICS)},
-        licence="MIT",
+        license="MIT",
         value_range="RGB -1..1",
         multiple=4,
         translator=StarGAN,
@@ -87,11 +88,11 @@ ARCHITECTURES = (
         id="stargan-discriminator",
         kind="discriminator",
         title="StarGAN discriminator",
-        recognise=is_discriminator,
+        recognize=is_discriminator,
         configure=discriminator_config,
         build=Discriminator,
         rename=lambda tensors, config: dict(tensors),
-        licence="MIT",
+        license="MIT",
         value_range="RGB -1..1",
     ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ...style_code import StyleCode
-from ...translator import Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Translator
 from . import CELEBA, RAFD
 
 HAIR = ("black", "blond", "brown")
@@ -19,7 +19,7 @@ def face_attributes(
 ) -> StyleCode:
     """The label vector of what a face should be, as a style code of one row.
 
-    CelebA's five: hair colour (one of three), male, young. RaFD's eight: one of the expressions. numbers: the whole vector, for
+    CelebA's five: hair color (one of three), male, young. RaFD's eight: one of the expressions. numbers: the whole vector, for
     other files. Raises ValueError, one sentence, where the translator takes no labels or others than these.
     """
     if translator.needs != "labels":

@@ -94,7 +94,7 @@ class AdainResBlk(nn.Module):
 
 
 class HighPass(nn.Module):
-    """What differs from its neighbours."""
+    """What differs from its neighbors."""
 
     filter: Tensor
 

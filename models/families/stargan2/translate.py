@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...canvas import Canvas
 from ...canvas.whole import Whole
 from ...ops.padding import same_size
-from ...style_code import StyleCode
-from ...translator import Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.style_code import StyleCode
+from ...translation.translator import Painted, Sizes, TranslateOptions, Translator
 from .fan import FAN
 from .network import Content, Generator, MappingNetwork, StyleEncoder
 
@@ -37,8 +38,8 @@ class StarGAN2(Translator):
     tileable = False
     bytes_per_pixel = 2600.0
 
-    def __init__(self, networks: nn.ModuleDict, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, networks
+    def __init__(self, networks: nn.ModuleDict, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, networks
         self.generator: Generator = networks["generator"]  # type: ignore[assignment]
         self.mapping: MappingNetwork = networks["mapping_network"]  # type: ignore[assignment]
         self.encoder: StyleEncoder = networks["style_encoder"]  # type: ignore[assignment]

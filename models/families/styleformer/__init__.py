@@ -15,7 +15,7 @@ from .network import COEFFICIENTS, DECODER, ENCODER, GROUP, StyleFormerConfig, S
 from .stylize import StyleFormerStylizer
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """Attention between groups of 16 channels, and the decoder's first and last convolutions."""
     between = shape(tensors, "a.att.convc1.conv.weight") == (GROUP, GROUP, 3, 3)
     ends = len(shape(tensors, "b.model.1.weight")) == 4 and shape(tensors, "b.model.24.weight")[:1] == (3,)
@@ -54,12 +54,12 @@ ARCHITECTURE = Architecture(
     id="styleformer",
     kind="stylizer",
     title="StyleFormer",
-    recognise=recognise,
+    recognize=recognize,
     configure=configure,
     build=StyleFormerNetworks,
     rename=rename,
-    licence="not stated",
-    value_range="RGB, ImageNet-normalised",
+    license="not stated",
+    value_range="RGB, ImageNet-normalized",
     multiple=4,
     stylizer=StyleFormerStylizer,
 )

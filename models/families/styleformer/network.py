@@ -110,7 +110,7 @@ class Attention(nn.Module):
         self.read = config.luma * READ
 
     def content(self, z: Tensor) -> Tensor:
-        """Normalised groups [G, 16, h, w] -> keys [G, 16, h / 4, w / 4]."""
+        """Normalized groups [G, 16, h, w] -> keys [G, 16, h / 4, w / 4]."""
         return self.convc2(self.convc1(z).relu())
 
     def style(self, z: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class Attention(nn.Module):
 
 
 class Guide(nn.Module):
-    """Normalised groups [G, 16, h, w] -> where in the bins of brightness they are, [G, 1, h, w] in 0..1."""
+    """Normalized groups [G, 16, h, w] -> where in the bins of brightness they are, [G, 1, h, w] in 0..1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -146,14 +146,14 @@ class StyleFormer(nn.Module):
 
     def bank(self, style: Tensor, mask: Tensor | None = None) -> Bank:
         """The style of features [1, C, h, w]. mask: by how much each position of the grid counts, [h / 4, w / 4] in 0..1."""
-        keys = self.att.style(self._normalised(self.fcs(style)))
+        keys = self.att.style(self._normalized(self.fcs(style)))
         coefficients = self.att.coefficients(self.coeffs(style))
         where = keys.new_zeros(keys.shape[2:]) if mask is None else mask.log().clamp_min(-1e9)
         return Bank(keys.flatten(2), coefficients.flatten(2), where.flatten())
 
     def content(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features [1, C, h, w] -> Z [G, 16, h, w], its keys [G, 16, h / 4, w / 4], and its guide [G, 1, h, w]."""
-        z = self._normalised(self.fcc(features))
+        z = self._normalized(self.fcc(features))
         return z, self.att.content(z), self.guide(z)
 
     def look_up(self, keys: Tensor, bank: Bank, group: int) -> Tensor:
@@ -176,7 +176,7 @@ class StyleFormer(nn.Module):
         found = F.grid_sample(grid, places[None, None], padding_mode="reflection", align_corners=True)[0, :, 0]
         return torch.addcmul(found[1::2], found[0::2], z.sum(0))
 
-    def _normalised(self, x: Tensor) -> Tensor:
+    def _normalized(self, x: Tensor) -> Tensor:
         return F.group_norm(x, self.config.groups).reshape(-1, GROUP, *x.shape[2:])
 
 

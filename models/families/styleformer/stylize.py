@@ -13,12 +13,12 @@ from ...decoders.decoder import render_tiles
 from ...decoders.rendering import InverseRendering
 from ...encoders.encoder import Encoder
 from ...encoders.vgg import IMAGENET_MEAN, IMAGENET_STD
+from ...ops.batches import rows_of
 from ...ops.masks import EmptyMask, at_size, partition
 from ...ops.padding import pad_to_multiple, same_size
 from ...progress import Progress, glance, silent
-from ...style import SHARES, Style
-from ...stylizer import StylizeOptions, Stylizer
-from ...translator import rows_of
+from ...stylization.style import SHARES, Style
+from ...stylization.stylizer import StylizeOptions, Stylizer
 from .network import Bank, StyleFormerNetworks, scaled
 
 TAP = "relu3_1"
@@ -28,7 +28,7 @@ STYLE_SIDE = 256  # the authors'
 
 
 class ImageNetRendering(InverseRendering):
-    """A decoder that gives ImageNet-normalised pictures."""
+    """A decoder that gives ImageNet-normalized pictures."""
 
     def render(self, levels: Mapping[str, Tensor], condition: Tensor | None) -> Tensor:
         made = super().render(levels, condition)
@@ -53,10 +53,10 @@ class StyleFormerStylizer(Stylizer):
     Regions look at what their style's mask covers. `exchange` takes the strokes of one style and the background of another.
     """
 
-    def __init__(self, networks: StyleFormerNetworks, name: str, title: str, licence: str) -> None:
+    def __init__(self, networks: StyleFormerNetworks, name: str, title: str, license: str) -> None:
         if networks.encoder is None:
             raise ValueError(f"{title} needs torchvision's VGG-16: load it by its name in the list, or with that file")
-        self.name, self.title, self.licence, self.module = name, title, licence, networks
+        self.name, self.title, self.license, self.module = name, title, license, networks
         self.encoder = Encoder("vgg16-reflect", "VGG-16", networks.encoder, networks.encoder, [TAP], STRIDE)
         self.network, self.rendering = networks.a, ImageNetRendering(networks.b)
         self.style_kind = f"styleformer:{name}"

@@ -8,14 +8,14 @@ from dataclasses import replace
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of, mapping_config, settings_of
+from ..generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleformerGAN
 from .network import FIRST, GeneratorConfig, GeneratorNetwork
 
 __all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleformerGAN"]
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """Modulated attention from 8 x 8 positions on."""
     return {"synthesis.b8_0.const", "synthesis.b8_0.enc.q_weight", "mapping.w_avg"} <= generator_of(tensors).keys()
 
@@ -59,11 +59,11 @@ ARCHITECTURES = (
         id="styleformer-gan",
         kind="generator",
         title="Styleformer GAN",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=GeneratorNetwork,
         rename=rename,
-        licence="MIT",
+        license="MIT",
         value_range="RGB -1..1",
         with_settings=with_settings,
         generator=StyleformerGAN,

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 from ...ops.fir import upsample
 
 FIRST = 8
@@ -96,7 +96,7 @@ def modulated(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
 
 
 class ToRGB(nn.Module):
-    """To colours, with demodulation."""
+    """To colors, with demodulation."""
 
     def __init__(self, style: int, inputs: int, images: int) -> None:
         super().__init__()
@@ -153,8 +153,8 @@ class SynthesisNetwork(nn.Module):
                 row += 1
             assert block is not None
             assert block.torgb is not None
-            colours = as_map(block.torgb(x, ws[:, row]), size)
-            image = colours if image is None else colours + upsample(image, block.resample_filter)
+            colors = as_map(block.torgb(x, ws[:, row]), size)
+            image = colors if image is None else colors + upsample(image, block.resample_filter)
             if size >= (side or self.config.resolution):
                 break
             x = upsample(as_map(x, size), block.resample_filter).flatten(2).transpose(1, 2)

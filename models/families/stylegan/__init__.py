@@ -8,15 +8,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of
-from ...mapping import MappingConfig
+from ...generation.mapping import MappingConfig
+from ..generator_files import generator_of
 from .generate import StyleGAN
 from .network import FIRST, FUSED_FROM, GeneratorConfig, GeneratorNetwork
 
 __all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleGAN"]
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """TensorFlow variables with a scale and a shift behind each layer."""
     part = generator_of(tensors)
     return {"synthesis/4x4/Const/const", "synthesis/4x4/Const/StyleMod/weight", "mapping/Dense0/weight"} <= part.keys()
@@ -41,7 +41,7 @@ def configure(tensors: Tensors) -> GeneratorConfig:
         style=shape(part, "dlatent_avg")[-1],
         embedding=embedding,
         widths=tuple(shape(part, f"mapping/Dense{i}/weight")[1] for i in range(layers)),
-        labels_normalised=False,
+        labels_normalized=False,
     )
     return GeneratorConfig(mapping, widths, shape(part, "synthesis/ToRGB_lod0/weight")[3])
 
@@ -74,14 +74,14 @@ def rename(tensors: Tensors, config: GeneratorConfig) -> dict[str, Tensor]:
             found[f"{start}.bias"] = part[f"{place}/{layer}/bias"]
             found[f"{start}.affine.weight"] = part[f"{place}/{layer}/StyleMod/weight"].t()
             found[f"{start}.affine.bias"] = part[f"{place}/{layer}/StyleMod/bias"]
-    colours = part["synthesis/ToRGB_lod0/weight"]
-    found["synthesis.torgb.weight"] = colours.permute(3, 2, 0, 1) / sqrt(colours.shape[2])
+    colors = part["synthesis/ToRGB_lod0/weight"]
+    found["synthesis.torgb.weight"] = colors.permute(3, 2, 0, 1) / sqrt(colors.shape[2])
     found["synthesis.torgb.bias"] = part["synthesis/ToRGB_lod0/bias"]
     return found
 
 
 def he(kernel: Tensor) -> Tensor:
-    """A stored kernel [k, k, I, O] with the gain of He's initialisation, sqrt(2 / inputs)."""
+    """A stored kernel [k, k, I, O] with the gain of He's initialization, sqrt(2 / inputs)."""
     return kernel * sqrt(2 / (kernel.shape[0] * kernel.shape[1] * kernel.shape[2]))
 
 
@@ -96,11 +96,11 @@ ARCHITECTURES = (
         id="stylegan",
         kind="generator",
         title="StyleGAN",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=GeneratorNetwork,
         rename=rename,
-        licence="CC-BY-NC-4.0",
+        license="CC-BY-NC-4.0",
         value_range="RGB -1..1",
         generator=StyleGAN,
     ),

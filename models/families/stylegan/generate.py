@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...generator import Generator, Placement, StyledLayer
-from ...noise import Noise
+from ...generation.generator import Generator, Placement, StyledLayer
+from ...generation.noise import Noise
 from .network import FIRST, GeneratorNetwork, SynthesisBlock
 
 
 class StyleGAN(Generator):
     """The first StyleGAN; W has two rows for each resolution."""
 
-    def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
+    def __init__(self, module: GeneratorNetwork, name: str, title: str, license: str) -> None:
         self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
-        self.name, self.title, self.licence = name, title, licence
+        self.name, self.title, self.license = name, title, license
         config = module.synthesis.config
         self.latent, self.label, self.style = config.mapping.latent, config.mapping.label, config.mapping.style
         self.rows, self.resolution = config.rows, config.resolution

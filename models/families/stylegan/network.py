@@ -1,6 +1,6 @@
 """StyleGAN's synthesis network (Karras et al. 2018, arXiv:1812.04948) with the positions and gains of NVlabs/stylegan.
 
-Kernels are stored with their gains (He initialisation's sqrt 2 among them) multiplied in, the constant, the biases and the noise
+Kernels are stored with their gains (He initialization's sqrt 2 among them) multiplied in, the constant, the biases and the noise
 as published. Only the ToRGB of the highest resolution is used: the others are left from the growth of the network.
 """
 
@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 
 FIRST = 4
 SLOPE = 0.2
@@ -42,7 +42,7 @@ class GeneratorConfig:
 
 
 class Epilogue(nn.Module):
-    """Noise, bias, leaky ReLU, instance normalisation and the scale and shift of a style (AdaIN)."""
+    """Noise, bias, leaky ReLU, instance normalization and the scale and shift of a style (AdaIN)."""
 
     def __init__(self, style: int, channels: int, side: int) -> None:
         super().__init__()

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of, mapping_config, settings_of
 from ...weights.errors import CheckpointError
+from ..generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleGAN2
 from .network import FIRST, GeneratorConfig, GeneratorNetwork, SynthesisConfig
 from .published import RESAMPLING, from_rosinality, from_tensorflow, is_published, is_rosinality, is_tensorflow, levels
@@ -19,7 +19,7 @@ __all__ = ["ARCHITECTURES", "GeneratorConfig", "StyleGAN2", "SynthesisConfig"]
 FLAT_DEFAULTS = {"conv_clamp": 256, "num_fp16_res": 4}  # of the StyleGAN3 repository, whose settings are not nested
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """A generator in any of its forms, alone or in a container."""
     part = generator_of(tensors)
     return is_published(part) or is_tensorflow(part) or is_rosinality(part)
@@ -48,7 +48,7 @@ def configure(tensors: Tensors) -> GeneratorConfig:
         noisy="synthesis.b4.conv1.noise_strength" in part,
     )
     together = "mapping/LabelConcat/weight" in generator_of(tensors)
-    return GeneratorConfig(mapping_config(part, labels_normalised=not together), synthesis)
+    return GeneratorConfig(mapping_config(part, labels_normalized=not together), synthesis)
 
 
 def with_settings(config: GeneratorConfig, metadata: Mapping[str, str]) -> GeneratorConfig:
@@ -88,11 +88,11 @@ ARCHITECTURES = (
         id="stylegan2",
         kind="generator",
         title="StyleGAN2",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=GeneratorNetwork,
         rename=rename,
-        licence="Nvidia Source Code License-NC",
+        license="Nvidia Source Code License-NC",
         value_range="RGB -1..1",
         with_settings=with_settings,
         generator=StyleGAN2,

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...generator import Generator, Placement, StyledLayer
-from ...noise import Noise
+from ...generation.generator import Generator, Placement, StyledLayer
+from ...generation.noise import Noise
 from .network import FIRST, GeneratorNetwork, SynthesisBlock
 
 
 class StyleGAN2(Generator):
     """Any StyleGAN2; W has two rows for each resolution, the last of which drives the last ToRGB."""
 
-    def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
+    def __init__(self, module: GeneratorNetwork, name: str, title: str, license: str) -> None:
         self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
-        self.name, self.title, self.licence = name, title, licence
+        self.name, self.title, self.license = name, title, license
         mapping, synthesis = module.mapping.config, module.synthesis.config
         self.latent, self.label, self.style = mapping.latent, mapping.label, mapping.style
         self.rows, self.resolution, self.noisy = synthesis.rows, synthesis.resolution, synthesis.noisy

@@ -12,11 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...canvas.winograd import winograd_taps
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
-from ...noise import Noise
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.noise import Noise
 from ...ops.fir import upsample
 from ...ops.modulation import demodulation, modulated_conv2d, sum_of_squares, winograd_suits
+from ...ops.winograd import winograd_taps
 
 Form = Literal["skip", "resnet", "orig"]
 FIRST = 4
@@ -124,7 +124,7 @@ class SynthesisLayer(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Modulated 1x1 convolution to colours, without demodulation."""
+    """Modulated 1x1 convolution to colors, without demodulation."""
 
     def __init__(self, style: int, inputs: int, config: SynthesisConfig) -> None:
         super().__init__()
@@ -200,8 +200,8 @@ class SynthesisBlock(nn.Module):
         if image is not None:
             image = upsample(image, self.resample_filter)
         if self.torgb is not None:
-            colours = self.torgb(y, ws[:, row])
-            image = colours if image is None else colours.add_(image)
+            colors = self.torgb(y, ws[:, row])
+            image = colors if image is None else colors.add_(image)
         return y, image
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from ...architecture import Architecture, Tensors, shape
-from ...generator_files import generator_of, mapping_config, settings_of
+from ..generator_files import generator_of, mapping_config, settings_of
 from .generate import StyleGAN3
 from .network import GeneratorConfig, GeneratorNetwork, SignalConfig, SynthesisConfig
 
@@ -26,7 +26,7 @@ SIGNAL = {
 OTHERS = {"output_scale": "output_scale", "half_resolutions": "num_fp16_res", "clamp": "conv_clamp"}
 
 
-def recognise(tensors: Tensors) -> bool:
+def recognize(tensors: Tensors) -> bool:
     """Fourier features at the input."""
     return {"synthesis.input.freqs", "synthesis.input.affine.weight", "mapping.w_avg"} <= generator_of(tensors).keys()
 
@@ -73,11 +73,11 @@ ARCHITECTURES = (
         id="stylegan3",
         kind="generator",
         title="StyleGAN3",
-        recognise=recognise,
+        recognize=recognize,
         configure=configure,
         build=GeneratorNetwork,
         rename=rename,
-        licence="Nvidia Source Code License-NC",
+        license="Nvidia Source Code License-NC",
         value_range="RGB -1..1",
         with_settings=with_settings,
         generator=StyleGAN3,

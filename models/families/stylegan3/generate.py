@@ -7,8 +7,8 @@ from math import cos, radians, sin
 import torch
 from torch import Tensor
 
-from ...generator import ALL_ROWS, COARSE_TO, MIDDLE_TO, Generator, Group, Placement, StyledLayer
-from ...noise import Noise
+from ...generation.generator import ALL_ROWS, COARSE_TO, MIDDLE_TO, Generator, Group, Placement, StyledLayer
+from ...generation.noise import Noise
 from .network import GeneratorNetwork, SynthesisLayer
 
 
@@ -18,9 +18,9 @@ class StyleGAN3(Generator):
     movable = True
     noisy = False
 
-    def __init__(self, module: GeneratorNetwork, name: str, title: str, licence: str) -> None:
+    def __init__(self, module: GeneratorNetwork, name: str, title: str, license: str) -> None:
         self.module, self.mapping, self.synthesis = module, module.mapping, module.synthesis
-        self.name, self.title, self.licence = name, title, licence
+        self.name, self.title, self.license = name, title, license
         mapping, synthesis = module.mapping.config, module.synthesis.config
         self.latent, self.label, self.style = mapping.latent, mapping.label, mapping.style
         self.rows, self.resolution = synthesis.rows, synthesis.resolution

@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ...mapping import EqualLinear, MappingConfig, MappingNetwork
+from ...generation.mapping import EqualLinear, MappingConfig, MappingNetwork
 from ...ops.filtered_lrelu import FilteredLReLU, Resampling
 from ...ops.modulation import demodulation, modulated_conv2d, sum_of_squares
 

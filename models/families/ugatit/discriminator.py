@@ -31,7 +31,7 @@ class Discriminator(nn.Module):
             channels = width
         self.model = nn.ModuleDict(layers)
         self.gap_fc, self.gmp_fc = nn.Linear(channels, 1, bias=False), nn.Linear(channels, 1, bias=False)
-        # the authors' code multiplies the map with these weights as they are before spectral normalisation
+        # the authors' code multiplies the map with these weights as they are before spectral normalization
         self.gap_scale, self.gmp_scale = (nn.Parameter(torch.zeros(1, channels)) for _ in range(2))
         self.conv1x1 = nn.Conv2d(2 * channels, channels, 1)
         self.conv = nn.Conv2d(channels, 1, 4, bias=False)

@@ -57,7 +57,7 @@ class ResnetBlock(nn.Module):
 
 
 class AdaILN(nn.Module):
-    """How much of instance and of layer normalisation, by channel."""
+    """How much of instance and of layer normalization, by channel."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Direction, Painted, Sizes, TranslateOptions, Translator
+from ...canvas import Canvas
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Direction, Painted, Sizes, TranslateOptions, Translator
 from .network import Generator
 
 WAYS: dict[Direction, str] = {"A to B": "genA2B", "B to A": "genB2A"}
@@ -18,8 +19,8 @@ class UGATIT(Translator):
     has_attention = True
     feature_strength = True
 
-    def __init__(self, networks: nn.ModuleDict, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, networks
+    def __init__(self, networks: nn.ModuleDict, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, networks
         self.networks = networks
         self.directions = BOTH_WAYS if len(networks) == 2 else FIRST_WAY
         some: Generator = next(iter(networks.values()))  # type: ignore[assignment]

@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, split
+from ...canvas import Canvas
 from ...canvas.whole import Whole
-from ...translator import BOTH_WAYS, FIRST_WAY, Canvas, Painted, Sizes, TranslateOptions, Translator
+from ...translation.translator import BOTH_WAYS, FIRST_WAY, Painted, Sizes, TranslateOptions, Translator
 from ..munit import content_config, without_statistics
 from ..munit.network import ContentConfig, ContentEncoder, Decoder, plain
 
@@ -35,8 +36,8 @@ class VAEGen(nn.Module):
 class UNIT(Translator):
     """The content by one domain's encoder, painted by the other's decoder."""
 
-    def __init__(self, networks: nn.ModuleDict, name: str, title: str, licence: str) -> None:
-        self.name, self.title, self.licence, self.module = name, title, licence, networks
+    def __init__(self, networks: nn.ModuleDict, name: str, title: str, license: str) -> None:
+        self.name, self.title, self.license, self.module = name, title, license, networks
         generators: list[VAEGen] = list(networks.values())  # type: ignore[arg-type]
         self.generators = generators
         self.directions = BOTH_WAYS if len(generators) == 2 else FIRST_WAY
@@ -73,11 +74,11 @@ ARCHITECTURES = (
         id="unit",
         kind="translator",
         title="UNIT",
-        recognise=is_pair,
+        recognize=is_pair,
         configure=lambda tensors: tuple((n, content_config(part, "enc")) for n, part in split(tensors, CONTAINED).items()),
         build=lambda config: nn.ModuleDict({name: VAEGen(own) for name, own in config}),
         rename=rename,
-        licence="CC-BY-NC-SA-4.0",
+        license="CC-BY-NC-SA-4.0",
         value_range="RGB -1..1",
         multiple=4,
         translator=UNIT,

@@ -1,4 +1,4 @@
-"""Published VGG encoders: torchvision, Caffe and normalised files, and how they are recognised.
+"""Published VGG encoders: torchvision, Caffe and normalized files, and how they are recognized.
 
 Sources: torchvision (vgg16-397923af, vgg19-dcbb9e9d); Gatys' vgg_conv.pth and pystiche's Caffe files; vgg_normalised.pth of
 xunhuang1995/AdaIN-style and naoto0804/pytorch-AdaIN (MIT).
@@ -15,7 +15,7 @@ from torch import Tensor
 from ...architecture import Architecture, Tensors, shape
 from ...encoders.vgg import VGG, VGG16_BLOCKS, VGG19_BLOCKS, VGGConfig, conv_names
 
-NORMALISED_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
+NORMALIZED_INDICES = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45, 48, 51)
 TORCHVISION_INDICES = {
     16: (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
     19: (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34),
@@ -23,9 +23,9 @@ TORCHVISION_INDICES = {
 BLOCKS = {16: VGG16_BLOCKS, 19: VGG19_BLOCKS}
 
 
-def normalised_keys() -> dict[str, str]:
+def normalized_keys() -> dict[str, str]:
     """Canonical name -> key in vgg_normalised.pth."""
-    return dict(zip(conv_names(VGG19_BLOCKS), map(str, NORMALISED_INDICES), strict=True))
+    return dict(zip(conv_names(VGG19_BLOCKS), map(str, NORMALIZED_INDICES), strict=True))
 
 
 def torchvision_keys(depth: int) -> dict[str, str]:
@@ -75,9 +75,9 @@ def fold_conv0(tensors: Tensors, config: VGGConfig, keys: dict[str, str], conv0:
     return renamed
 
 
-def is_normalised(tensors: Tensors) -> bool:
+def is_normalized(tensors: Tensors) -> bool:
     """0 is a 1x1 convolution of RGB, then 2, 5, 9 ..."""
-    return shape(tensors, "0.weight") == (3, 3, 1, 1) and chain(tensors, normalised_keys())
+    return shape(tensors, "0.weight") == (3, 3, 1, 1) and chain(tensors, normalized_keys())
 
 
 def is_torchvision(tensors: Tensors, depth: int, caffe: bool) -> bool:
@@ -109,11 +109,11 @@ def _torchvision(depth: int, caffe: bool) -> Architecture:
         id=f"vgg{depth}-caffe-layers" if caffe else f"vgg{depth}",
         kind="encoder",
         title=f"VGG-{depth} (Caffe weights)" if caffe else f"VGG-{depth} (ImageNet)",
-        recognise=lambda t: is_torchvision(t, depth, caffe),
-        configure=lambda t: VGGConfig(widths(t, keys), normalisation="caffe" if caffe else "imagenet"),
+        recognize=lambda t: is_torchvision(t, depth, caffe),
+        configure=lambda t: VGGConfig(widths(t, keys), normalization="caffe" if caffe else "imagenet"),
         build=VGG,
         rename=partial(rename, keys=keys),
-        licence="CC BY 4.0" if caffe else "BSD-3-Clause",
+        license="CC BY 4.0" if caffe else "BSD-3-Clause",
     )
 
 
@@ -123,26 +123,26 @@ def _named(depth: int) -> Architecture:
         id=f"vgg{depth}-caffe",
         kind="encoder",
         title=f"VGG-{depth} (Caffe weights)",
-        recognise=lambda t: is_named(t, depth),
-        configure=lambda t: VGGConfig(widths(t, keys), normalisation="caffe"),
+        recognize=lambda t: is_named(t, depth),
+        configure=lambda t: VGGConfig(widths(t, keys), normalization="caffe"),
         build=VGG,
         rename=partial(rename, keys=keys),
-        licence="CC BY 4.0",
+        license="CC BY 4.0",
     )
 
 
-NORMALISED = Architecture(
+NORMALIZED = Architecture(
     id="vgg19-normalised",
     kind="encoder",
-    title="VGG-19, normalised (AdaIN, WCT)",
-    recognise=is_normalised,
-    configure=lambda t: VGGConfig(widths(t, normalised_keys()), "reflect", True, "conv0"),
+    title="VGG-19, normalized (AdaIN, WCT)",
+    recognize=is_normalized,
+    configure=lambda t: VGGConfig(widths(t, normalized_keys()), "reflect", True, "conv0"),
     build=VGG,
-    rename=partial(fold_conv0, keys=normalised_keys(), conv0="0"),
-    licence="MIT",
+    rename=partial(fold_conv0, keys=normalized_keys(), conv0="0"),
+    license="MIT",
 )
 ARCHITECTURES = (
-    NORMALISED,
+    NORMALIZED,
     _torchvision(19, caffe=False),
     _torchvision(16, caffe=False),
     _torchvision(19, caffe=True),

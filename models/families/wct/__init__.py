@@ -16,7 +16,7 @@ from ...decoders.decoder import Decoder
 from ...decoders.inverse_vgg import InverseVGG, inverse_names
 from ...encoders.encoder import Encoder
 from ...encoders.vgg import VGG, VGG19_BLOCKS, VGGConfig, conv_names
-from ...stages import FeatureStylizer, Stage
+from ...stylization.stages import FeatureStylizer, Stage
 from ..adain import as_decoder, decoder_architecture
 from ..vgg import chain, fold_conv0, widths
 
@@ -42,11 +42,11 @@ PRUNED_ENCODER = Architecture(
     id="vgg19-16x",
     kind="encoder",
     title="VGG-19, pruned 16x (WCT)",
-    recognise=is_pruned_encoder,
+    recognize=is_pruned_encoder,
     configure=lambda t: VGGConfig(widths(t, pruned_keys()), "reflect", True, "conv0"),
     build=VGG,
     rename=partial(fold_conv0, keys=pruned_keys(), conv0="conv0"),
-    licence="MIT",
+    license="MIT",
 )
 ARCHITECTURES = (
     PRUNED_ENCODER,

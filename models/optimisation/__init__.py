@@ -1,1 +1,0 @@
-"""Making a picture by gradient: what the objectives say of it, the steps that follow, and from coarse to fine."""

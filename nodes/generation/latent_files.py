@@ -1,0 +1,74 @@
+"""Points of W in files."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ...models.generation.latent_file import SUFFIX, read_latents, write_latents
+from ...models.generation.latents import Latents
+from ..host.feedback import show
+from ..host.saved import Saved
+from ..host.sockets import WSocket
+
+SAVED = Saved("style_atelier_w", SUFFIX, "Save W")
+
+
+class SaveW(io.ComfyNode):
+    """ATELIER_W -> a file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="StyleAtelierSaveW",
+            display_name="Save W",
+            category="Style Atelier/latents",
+            description="Saves points of W to output/style_atelier_w, to use them in other workflows.",
+            search_aliases=["save latent", "save face", "export w", "projected w"],
+            is_output_node=True,
+            inputs=[
+                WSocket.Input("w", tooltip="The points to save."),
+                io.String.Input(
+                    "name",
+                    default="portrait",
+                    tooltip="Name of the file, also with folders as in faces/anna. A number is added; nothing is overwritten.",
+                ),
+            ],
+            outputs=[WSocket.Output(display_name="w", tooltip="The same points.")],
+        )
+
+    @classmethod
+    def execute(cls, w: Latents, name: str) -> io.NodeOutput:
+        show(SAVED.told(write_latents(w, SAVED.place(name))))
+        return io.NodeOutput(w)
+
+
+class LoadW(io.ComfyNode):
+    """A file -> ATELIER_W."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        choices = SAVED.choices()
+        return io.Schema(
+            node_id="StyleAtelierLoadW",
+            display_name="Load W",
+            category="Style Atelier/latents",
+            description="Loads points of W that Save W has saved.",
+            search_aliases=["load latent", "load face", "import w"],
+            inputs=[
+                io.Combo.Input(
+                    "name",
+                    options=choices,
+                    default=choices[-1],
+                    tooltip="A file of output/style_atelier_w. Press R to list new ones.",
+                ),
+            ],
+            outputs=[WSocket.Output(display_name="w", tooltip="The points, with what is known of how they came about.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str) -> int:
+        return SAVED.stamp(name)
+
+    @classmethod
+    def execute(cls, name: str) -> io.NodeOutput:
+        return io.NodeOutput(read_latents(SAVED.path(name)))

@@ -1,0 +1,117 @@
+"""What the person sees of work under way, and how it hears that it is to stop."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import comfy.model_management as mm
+import comfy.utils
+from PIL import Image
+from torch import Tensor
+
+from ...models.progress import Progress
+
+PREVIEW_SIDE = 512
+SECONDS_BETWEEN_REPORTS = 0.2
+STEPS = 1000  # of the bar, for each part of the work
+MIB = 1024**2
+
+log = logging.getLogger("style_atelier")
+# Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
+_glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
+Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
+
+
+@contextmanager
+def glancing(wanted: Callable[..., None]) -> Iterator[None]:
+    """For a look outside of a run: nothing is shown on nodes, and `wanted` raises at a layer when the result is not any more."""
+    token = _glance.set(wanted)
+    try:
+        yield
+    finally:
+        _glance.reset(token)
+
+
+def stop_if_asked(*_: object) -> None:
+    """Raise the host's interrupt when the person pressed stop."""
+    mm.throw_exception_if_processing_interrupted()
+
+
+def every_layer() -> Callable[..., None]:
+    """What each layer calls before it works; it raises when the person pressed stop, or the page wants something else."""
+    return _glance.get() or stop_if_asked
+
+
+def blocker(reason: str) -> Any:
+    """In place of an output's value: nodes that need it do not run, and the person reads why. None on the embedded host."""
+    blocks = sys.modules.get("comfy_execution.graph_utils")
+    return None if blocks is None else blocks.ExecutionBlocker(reason)
+
+
+def show(text: str) -> None:
+    """Write a line on the node that runs (and in the log); without a server, only in the log."""
+    if _glance.get():
+        return
+    log.info(text)
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None and server.last_node_id is not None:
+        server.send_progress_text(text, server.last_node_id)
+
+
+class Watch:
+    """Progress over `parts` parts of work; hand `part(i)` to the i-th."""
+
+    def __init__(self, parts: int = 1) -> None:
+        self.parts = parts
+        self.bar = comfy.utils.ProgressBar(parts * STEPS)
+        self.previewed = 0.0
+
+    def part(self, index: int) -> Progress:
+        """The progress callback of one part: moves the bar, shows a preview now and then, raises on interrupt."""
+
+        def report(done: int, total: int, preview: Tensor | None = None) -> None:
+            wanted = _glance.get()
+            if wanted:
+                return wanted()
+            mm.throw_exception_if_processing_interrupted()
+            finished = index == self.parts - 1 and done == total
+            due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_REPORTS
+            picture = None
+            if preview is not None and due:
+                self.previewed = time.monotonic()
+                picture = ("JPEG", preview_picture(preview), PREVIEW_SIDE)
+            self.bar.update_absolute(index * STEPS + done * STEPS // total, self.parts * STEPS, picture)
+
+        return report
+
+
+def preview_picture(preview: Tensor) -> Image.Image:
+    """A preview [1, 3, h, w] in 0..1, small already, as the host takes it."""
+    pixels = preview[0].detach().float().mul(255).byte()
+    return Image.fromarray(pixels.movedim(0, -1).contiguous().cpu().numpy())
+
+
+def fetch_progress(what: str) -> Callable[[int, int | None], None]:
+    """Progress of `what` ("downloading NAME") on the node: a bar, and a line with the amount. Raises on interrupt."""
+    bar = comfy.utils.ProgressBar(1)
+    last_time, last_amount = 0.0, -1
+
+    def report(done: int, total: int | None) -> None:
+        nonlocal last_time, last_amount
+        wanted = _glance.get()
+        if wanted:
+            return wanted()
+        mm.throw_exception_if_processing_interrupted()
+        if total:
+            bar.update_absolute(done, total)
+        if time.monotonic() - last_time > SECONDS_BETWEEN_REPORTS and done != last_amount:
+            last_time, last_amount = time.monotonic(), done
+            show(f"{what}: {done / MIB:.1f}{f' of {total / MIB:.1f}' if total else ''} MiB")
+
+    return report

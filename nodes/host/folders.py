@@ -1,0 +1,80 @@
+"""The host's folders: where the person's files and the published ones lie, and how they are found and fetched."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import folder_paths
+
+from ...models.weights.catalogue import FileSpec, load_catalogue
+from ...models.weights.download import fetch, settings_from_environment
+from .feedback import fetch_progress
+
+FOLDER = "style_atelier"
+EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".pkl", ".index", ".model", ".onnx", ".json"}
+
+
+def register_folder() -> None:
+    """Add models/style_atelier to the host's model folders, after those of extra_model_paths.yaml."""
+    own = str(Path(folder_paths.models_dir, FOLDER))
+    known, _ = folder_paths.folder_names_and_paths.get(FOLDER, ([], set()))
+    folder_paths.folder_names_and_paths[FOLDER] = ([*known, *([] if own in known else [own])], EXTENSIONS)
+
+
+def model_files() -> list[str]:
+    """The person's files under models/style_atelier, relative and with forward slashes."""
+    return [name.replace("\\", "/") for name in folder_paths.get_filename_list(FOLDER)]
+
+
+def file_stamp(choice: str | None) -> int:
+    """When the file of this choice was last changed (ns); 0 for a choice that is no file, or comes over a wire (None)."""
+    path = folder_paths.get_full_path(FOLDER, choice) if choice else None
+    return Path(path).stat().st_mtime_ns if path else 0
+
+
+def temporary_file(suffix: str) -> Path:
+    """A new empty file in the host's temporary folder, which the host empties when it starts and ends."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(suffix, "style_atelier_", folder)
+    os.close(descriptor)
+    return Path(name)
+
+
+class Locator:
+    """Finds and downloads files for models.library, and remembers which it gave out."""
+
+    def __init__(self) -> None:
+        self.files: list[tuple[Path, int]] = []
+
+    def file(self, name: str) -> Path:
+        """A file of the person's under a models/style_atelier folder. Raises ValueError when it is not there."""
+        folders = [Path(folder).resolve() for folder in folder_paths.get_folder_paths(FOLDER)]
+        for folder in folders:
+            path = (folder / name).resolve()
+            if path.is_relative_to(folder) and path.is_file():
+                return self.remember(path)
+        raise ValueError(
+            f"There is no file {name!r} under {folders[0]} (links that lead out of it are not followed): put it there, or "
+            "choose another entry of the list."
+        )
+
+    def fetch(self, spec: FileSpec) -> Path:
+        """A published file, downloaded to the first models/style_atelier folder unless one of them has it."""
+        folders = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
+        present = next((folder for folder in folders if (folder / spec.path).is_file()), None)
+        progress = fetch_progress(f"{'downloading' if present is None else 'checking'} {spec.path}")
+        return self.remember(fetch(spec, present or folders[0], load_catalogue().hosts, settings_from_environment(), progress))
+
+    def find(self, spec: FileSpec) -> Path | None:
+        """A published file that one of the models/style_atelier folders has already, or None."""
+        places = (Path(folder) / spec.path for folder in folder_paths.get_folder_paths(FOLDER))
+        present = next((path for path in places if path.is_file()), None)
+        return None if present is None else self.remember(present)
+
+    def remember(self, path: Path) -> Path:
+        """Note the file's time, so that a changed file is read again."""
+        self.files.append((path, path.stat().st_mtime_ns))
+        return path

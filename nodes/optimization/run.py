@@ -1,0 +1,220 @@
+"""Carrying out an optimization under the host: memory, previews, the person's stop, and what is kept for the next run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...models.objectives.objective import Objective, Objectives
+from ...models.optimization.chart import curve_picture, under
+from ...models.optimization.engine import Optimization, OptimizeSettings, begin, optimize
+from ...models.optimization.memory import MemoryPlan, plan
+from ...models.optimization.report import report
+from ...models.progress import Progress
+from ..host.feedback import Interrupted, Watch, show
+from ..host.memory import GIB, SHARE_OF_FREE_MEMORY, free_memory, smaller_tiles
+from ..host.networks import compute_device, on_device, plain_weights
+from .wires import Wired
+
+CONTENT_NUMBERS = 16.0  # per pixel that targets keep, at most in usual objectives
+KEPT_RESULTS = 8
+
+_unfinished: dict[str, Begun] = {}  # the last one that was stopped, by all that makes it what it is
+_results: OrderedDict[str, Result] = OrderedDict()  # finished pictures by the same
+_latest: OrderedDict[str, tuple[str, Tensor]] = OrderedDict()  # the last picture by all but weights
+_stops = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """A picture [1, 3, H, W] in 0..1, the report on it, and its curve as a picture."""
+
+    picture: Tensor
+    report: str
+    curve: Tensor
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An optimization under way, with the settings it has (those of one that went on differ from the job's), and from where it
+    went on, in words.
+    """
+
+    at: Optimization
+    settings: OptimizeSettings
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Job:
+    """starts [B, 3, h, w], or None for noise. budget: GiB, 0 for a share of what is free. go_on: from the last result when only
+    weights changed.
+    """
+
+    wired: Wired
+    starts: Tensor | None
+    height: int
+    width: int
+    batch: int
+    settings: OptimizeSettings
+    budget: float = 0.0
+    go_on: bool = True
+
+
+def stops() -> int:
+    """How often a person stopped an optimization: the host is to ask again for what was cut short."""
+    return _stops
+
+
+def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
+    """Pictures [B, 3, H, W] in 0..1, the report, and the curves [B, 3, h, w].
+
+    When the person stops it, the best pictures so far are the result; the next run of the same goes on where it was.
+    """
+    global _stops
+    watch, made, stopped = Watch(job.batch), [], False
+    # The host calls nodes in inference mode, whose tensors no gradient may pass.
+    with torch.inference_mode(False), torch.no_grad(), loaded(job) as device:
+        job = replace(job, wired=replace(job.wired, objectives=plain(job.wired.objectives)))
+        for i in range(job.batch):
+            if stopped:
+                made.append(untouched(job, i))
+                continue
+            try:
+                made.append(one(job, i, device, watch.part(i)))
+            except Interrupted:
+                _stops += 1
+                stopped = True
+                made.append(so_far(job, i))
+    text = "\n\n".join((f"picture {i}\n" if job.batch > 1 else "") + found.report for i, found in enumerate(made))
+    show(text)
+    return torch.cat([m.picture for m in made]), text, torch.cat([m.curve for m in made])
+
+
+def plain(objectives: Objectives) -> Objectives:
+    """With pictures and masks that gradients may pass: those that nodes made in inference mode are copied."""
+
+    def copies(part: Objective) -> dict[str, Tensor]:
+        values = {field.name: getattr(part, field.name) for field in fields(part)}
+        return {name: value.clone() for name, value in values.items() if isinstance(value, Tensor) and value.is_inference()}
+
+    return Objectives(tuple(replace(part, **copies(part)) for part in objectives.parts))
+
+
+def one(job: Job, index: int, device: torch.device, progress: Progress) -> Result:
+    """One picture of the batch, from the beginning or from where it was left."""
+    objectives, settings = job.wired.objectives, job.settings
+    structure, key = identities(job, index)
+    if key in _results:
+        return _results[key]
+    begun, notes = _unfinished.get(key), []
+    if begun is not None:
+        at, settings, notes = begun.at, begun.settings, [*begun.notes, "went on where it was stopped"]
+    else:
+        start = None if job.starts is None else job.starts[index % len(job.starts)][None]
+        weights, last = _latest.get(structure, ("", None))
+        if job.go_on and last is not None and weights != objectives.weights():
+            notes.append("went on from the last picture, as only weights changed")
+            start, settings = last, replace(settings, smallest=0)
+        at = begin(start, job.height, job.width, settings, device)
+    _unfinished.clear()
+    _unfinished[key] = Begun(at, settings, tuple(notes))
+
+    def watched(done: int, total: int, preview: Tensor | None = None) -> None:
+        progress(done, total, None if preview is None else under(preview, at.curve))
+
+    budget = job.budget * GIB or free_memory() * SHARE_OF_FREE_MEMORY
+    memory = planned(job, budget)
+    notes.append(in_words(memory, settings))
+    settings = replace(settings, tile=memory.tile, history=memory.history)
+
+    def work(tile: int) -> None:
+        optimize(objectives, index, job.height, job.width, replace(settings, tile=tile), at, watched)
+
+    smaller_tiles(max(job.height, job.width), memory.tile, work)
+    found = result_of(objectives, settings, at, job, notes)
+    _unfinished.clear()
+    remember(_results, key, found)
+    remember(_latest, structure, (objectives.weights(), found.picture))
+    return found
+
+
+def so_far(job: Job, index: int) -> Result:
+    """The best picture of one that was stopped."""
+    begun = _unfinished.get(identities(job, index)[1])
+    if begun is None:
+        return untouched(job, index)
+    return result_of(job.wired.objectives, begun.settings, begun.at, job, [*begun.notes, "stopped: queue it again to go on"])
+
+
+def untouched(job: Job, index: int) -> Result:
+    """Where one would have begun that was not reached."""
+    at = begin(
+        None if job.starts is None else job.starts[index % len(job.starts)][None],
+        job.height,
+        job.width,
+        job.settings,
+        torch.device("cpu"),
+    )
+    return result_of(job.wired.objectives, job.settings, at, job, ["stopped before it began: queue it again"])
+
+
+def result_of(objectives: Objectives, settings: OptimizeSettings, at: Optimization, job: Job, notes: Sequence[str]) -> Result:
+    """Picture, words and curve of a state."""
+    parts = objectives.parts
+    curve = curve_picture(at.curve, [p.title for p in parts], [p.weight for p in parts])
+    return Result(at.result(job.height, job.width).cpu(), report(objectives, settings, at, notes), curve)
+
+
+def identities(job: Job, index: int) -> tuple[str, str]:
+    """(all that makes a picture what it is but weights and seed, the same with both)."""
+    start = "noise" if job.starts is None else digest(job.starts[index % len(job.starts)])
+    how = f"{replace(job.settings, seed=0)} {job.budget} {job.go_on}"
+    whole = f"{job.wired.objectives.identity()} {index} {start} {job.width}x{job.height} {how}"
+    structure = hashlib.sha256(whole.encode()).hexdigest()
+    return structure, f"{structure} {job.settings.seed} {job.wired.objectives.weights()}"
+
+
+def digest(x: Tensor) -> str:
+    """Of a picture's pixels."""
+    return hashlib.sha256(x.detach().cpu().contiguous().numpy().tobytes()).hexdigest()
+
+
+def remember(kept: OrderedDict[str, Any], key: str, value: object) -> None:
+    """Keep the newest few."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > KEPT_RESULTS:
+        kept.popitem(last=False)
+
+
+def planned(job: Job, budget: float) -> MemoryPlan:
+    """What fits in so many bytes."""
+    settings = job.settings
+    return plan(job.wired.objectives, job.height, job.width, settings.optimizer, settings.history, budget, CONTENT_NUMBERS)
+
+
+def in_words(memory: MemoryPlan, settings: OptimizeSettings) -> str:
+    """ "whole pictures, about 0.6 GiB": how it is worked."""
+    how = f"tiles of {memory.tile} px" if memory.tile else "the whole picture at once"
+    pairs = f", L-BFGS remembers {memory.history} steps" if settings.optimizer == "lbfgs" else ""
+    return f"{how}, about {memory.bytes / GIB:.1f} GiB{pairs}"
+
+
+@contextmanager
+def loaded(job: Job) -> Iterator[torch.device]:
+    """All networks of the objectives on the device, with weights that gradients may pass."""
+    with ExitStack() as stack:
+        device = compute_device()
+        needed = planned(job, 1e15).bytes
+        for network in job.wired.networks:
+            stack.enter_context(on_device(network, needed))
+        stack.enter_context(plain_weights(*(network.model.module for network in job.wired.networks)))
+        yield device
