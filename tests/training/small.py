@@ -26,7 +26,7 @@ def recipe(width: int = 4, styles: PictureSet | None = None) -> TrainJohnson:
     torch.manual_seed(3)
     eye = library.load_encoder(library.POCKET_VGG, None).module  # type: ignore[arg-type]
     style = (styles or scenes(1, 99, 40)).whole(0)
-    return TrainJohnson(TransformerNet(config_of(width, 1)), eye, [style], 0.3, 1.0, 0.1, True, TAPS[0], TAPS)  # type: ignore[arg-type]
+    return TrainJohnson(TransformerNet(config_of(width, 1)), eye, [style], 0.3, 1.0, 0.1, 1.0, True, TAPS[0], TAPS)  # type: ignore[arg-type]
 
 
 def trainer(folder: Path | None, made: Recipe | None = None, contents: PictureSet | None = None, **plan: Any) -> Trainer:

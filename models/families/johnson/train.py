@@ -22,12 +22,27 @@ CONTENT_TAP = "relu2_2"
 STYLE_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 AUTHORS = Plan(steps=41000, batch=4, size=256)
 WIDTHS = {"small": 16, "published": 32}
+REACH, MIDDLE = 60.0, 127.5
 
 
 def config_of(width: int, blocks: int = 5) -> JohnsonConfig:
     """pytorch/examples' network from its first width on: 32 is as published."""
     deep = 4 * width
     return JohnsonConfig((width, 2 * width, deep), blocks, ((deep, 3), (deep, 3)), (2 * width, width))
+
+
+def fresh(config: JohnsonConfig, seed: int) -> TransformerNet:
+    """A network to begin with, as PyTorch begins, but that its last layer reaches all of 0..255 at once: at rates of 1e-3 it would
+    take hundreds of steps to get there.
+    """
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    network = TransformerNet(config)
+    torch.random.set_rng_state(state)
+    with torch.no_grad():
+        network.out.weight.mul_(REACH)
+        network.out.bias.fill_(MIDDLE)  # type: ignore[union-attr]
+    return network
 
 
 def painted(network: TransformerNet, content: Tensor) -> Tensor:
@@ -50,7 +65,8 @@ class TrainJohnson(Recipe):
 
     styles: the painting, [1, 3, H, W] in 0..1, or several whose Gram matrices are averaged. content_weight, style_weight: as
     published for mean squared differences; with `relative_errors` errors are over the target's own size, so that weights near 1
-    serve every encoder and picture. variation: weight of total variation (jcjohnson/fast-neural-style has some).
+    serve every encoder and picture. variation: weight of total variation (jcjohnson/fast-neural-style has some). range_weight: of
+    what lies outside of 0..1, which a picture cannot show.
     """
 
     network: TransformerNet
@@ -59,6 +75,7 @@ class TrainJohnson(Recipe):
     content_weight: float = 1e5
     style_weight: float = 1e10
     variation: float = 0.0
+    range_weight: float = 0.0
     relative_errors: bool = False
     content_tap: str = CONTENT_TAP
     style_taps: tuple[str, ...] = STYLE_TAPS
@@ -89,6 +106,8 @@ class TrainJohnson(Recipe):
             "content": self.content_weight * error(seen[self.content_tap], kept),
             "style": self.style_weight * style,
         }
+        if self.range_weight:
+            found["range"] = self.range_weight * (made - made.clamp(0, 1)).square().mean()
         if self.variation:
             found["variation"] = self.variation * total_variation(made)
         return {**found, TOTAL: sum_of(found.values())}
