@@ -24,6 +24,8 @@ from .stylize import StyledPastiche
 CONTENT_TAP = "relu3_3"
 STYLE_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 AUTHORS = Plan(steps=40000, batch=16, size=256)
+STYLE_WEIGHT = 1e-4
+WIDTHS = {"small": 16, "published": 32}
 SPREAD = 0.01  # of the weights at the start
 
 
@@ -91,7 +93,7 @@ class TrainCIN(Recipe):
     styles: list[Tensor]
     coefficients: tuple[float, ...] = ()
     content_weight: float = 1.0
-    style_weight: float = 1e-4
+    style_weight: float = STYLE_WEIGHT
     relative_errors: bool = False
     content_tap: str = CONTENT_TAP
     style_taps: tuple[str, ...] = STYLE_TAPS

@@ -21,6 +21,7 @@ from .stylize import RANGES
 CONTENT_TAP = "relu2_2"
 STYLE_TAPS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 AUTHORS = Plan(steps=41000, batch=4, size=256)
+CONTENT_WEIGHT, STYLE_WEIGHT = 1e5, 1e10
 WIDTHS = {"small": 16, "published": 32}
 REACH, MIDDLE = 60.0, 127.5
 
@@ -72,8 +73,8 @@ class TrainJohnson(Recipe):
     network: TransformerNet
     eye: Eye
     styles: list[Tensor]
-    content_weight: float = 1e5
-    style_weight: float = 1e10
+    content_weight: float = CONTENT_WEIGHT
+    style_weight: float = STYLE_WEIGHT
     variation: float = 0.0
     range_weight: float = 0.0
     relative_errors: bool = False
