@@ -12,7 +12,8 @@ from ...models.ops.color import luminance_only
 from ...models.optimization.presets import PRESETS, with_wishes
 from ..host.images import from_image, read_weights, to_image, wire_format
 from ..host.sockets import EncoderSocket, Hosted
-from ..stylization.stylize import LARGEST_SIZE, grown
+from ..host.widgets import grown, memory_budget, proportions
+from ..stylization.stylize import LARGEST_SIZE
 from ..stylization.stylize import Job as Pictures
 from ..stylization.taken import Styles
 from .optimize import BUDGET_TOOLTIP, SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
@@ -85,11 +86,7 @@ class NeuralStyle(io.ComfyNode):
                 io.Float.Input("seconds", default=0.0, min=0.0, max=86400.0, step=1.0, tooltip=SECONDS_TOOLTIP),
                 io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
                 io.Float.Input("style_size", default=1.0, min=0.0, max=8.0, step=0.05, tooltip=STYLE_SIZE_TOOLTIP),
-                io.String.Input(
-                    "style_weights",
-                    default="",
-                    tooltip="How much of each style, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
-                ),
+                proportions("style_weights", of="style"),
                 EncoderSocket.Input(
                     "encoder",
                     optional=True,
@@ -108,9 +105,7 @@ class NeuralStyle(io.ComfyNode):
                     "style_mask",
                     "Which part of each style picture to take the style from. May be left out for some.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(BUDGET_TOOLTIP),
             ],
             outputs=result_outputs(),
         )
