@@ -1,4 +1,4 @@
-"""Distilling: a fast network learns from pairs what any slower method makes of pictures (Hinton et al. 2015, arXiv:1503.02531)."""
+"""Distilling: a fast network learns from pairs what a slower method makes of pictures (Hinton et al. 2015, arXiv:1503.02531)."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -161,9 +162,7 @@ def _small(picture: Image.Image, budget: float) -> np.ndarray:
     return np.array(picture.convert("RGB"))
 
 
-def from_tensors(
-    pictures: Iterable[Tensor], names: Iterable[str], cuts: Cuts = Cuts(), budget: float = 512 * MIB
-) -> PictureSet:
+def from_tensors(pictures: Iterable[Tensor], names: Iterable[str], cuts: Cuts = Cuts(), budget: float = 512 * MIB) -> PictureSet:
     """Pictures [3, H, W] in 0..1, of any sizes."""
     listed = list(pictures)
     kept = []
@@ -182,7 +181,12 @@ def paired(first: PictureSet, second: PictureSet) -> list[tuple[int, int]]:
     if len(places) == len(second) and all(Path(name).stem in places for name in first.names):
         return [(index, places[Path(name).stem]) for index, name in enumerate(first.names)]
     if len(first) != len(second):
-        raise ValueError(
-            f"{len(first)} and {len(second)} pictures cannot be paired: give as many of both, or equal names."
-        )
+        raise ValueError(f"{len(first)} and {len(second)} pictures cannot be paired: give as many of both, or equal names.")
     return [(index, index) for index in range(len(first))]
+
+
+def contact_sheet(pictures: PictureSet, rows: int = 2, columns: int = 8, side: int = 192, gap: int = 2) -> Tensor:
+    """Pieces as a training cuts them out, side by side, [1, 3, h, w] in 0..1."""
+    crops = pictures.batch(Draws(0, 0), "sheet", rows * columns, side)
+    framed = F.pad(crops, (gap,) * 4, value=1.0).unflatten(0, (rows, columns))
+    return torch.cat([torch.cat(list(row), dim=2) for row in framed], dim=1)[None]

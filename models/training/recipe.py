@@ -83,6 +83,10 @@ class Recipe(ABC):
     def export(self, network: nn.Module) -> dict[str, Tensor]:
         """Its tensors under the published names."""
 
+    def file(self, network: nn.Module) -> dict[str, Tensor]:
+        """What a file needs that a loader is to make a stylizer of by itself."""
+        return self.export(network)
+
     def trained(self) -> list[nn.Parameter]:
         """What the optimizer moves."""
         return [p for p in self.network.parameters() if p.requires_grad]

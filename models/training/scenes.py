@@ -1,4 +1,4 @@
-"""Content to train on where a person has none: painted scenes with skies, ridges, trees, houses and still lifes, drawn by chance."""
+"""Content to train on where a person has none: scenes with skies, ridges and solid things, painted by chance."""
 
 from __future__ import annotations
 

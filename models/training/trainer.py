@@ -6,7 +6,8 @@ import copy
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,6 +60,27 @@ class Run:
     notes: list[str] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
     best: int = -1
+
+    @classmethod
+    def of(cls, found: State) -> Run:
+        """What a checkpoint says of it."""
+        numbers, values = found.numbers, found.tensors.get("losses")
+        rows = [] if values is None else values.tolist()
+        pictures = {int(key): x[None].float() / 255 for key, x in found.under("sample").items()}
+        return cls(
+            Plan.of(numbers["plan"]),
+            **{name: numbers[name] for name in ("step", "seconds", "planned", "micro_batch", "slower", "best")},
+            losses=[{n: v for n, v in zip(numbers["losses"], row, strict=True) if v == v} for row in rows],
+            samples=sorted(pictures.items()),
+            scores=[(int(step), float(score)) for step, score in numbers["scores"]],
+            notes=list(numbers["notes"]),
+            skipped=list(numbers["skipped"]),
+        )
+
+    @property
+    def rate(self) -> float:
+        """The optimizer's at the step that comes."""
+        return replace(self.plan, steps=max(self.planned, 1)).rate_at(self.step) * self.slower
 
     @property
     def seconds_a_step(self) -> float:
@@ -116,8 +138,8 @@ class Trainer:
 
     def train(self, watch: Watch) -> Run:
         """Go on until all is done. What `watch` raises, and every error, passes through after a checkpoint."""
-        run, last = self.run, time.monotonic()
-        saved, bad = last, 0
+        saved = last = time.monotonic()
+        run, bad = self.run, 0
         due = set(self.plan.sample_steps())
         ahead = ThreadPoolExecutor(1, thread_name_prefix="style-atelier-pictures")
         try:
@@ -128,13 +150,14 @@ class Trainer:
                 batch, step = coming.result(), run.step
                 coming = self._ask(ahead, step + 1)
                 try:
-                    losses = self._step(batch, step, lambda: watch(run, None))
+                    losses = self._step(batch, step, partial(watch, run, None))
                     bad = 0
                 except NotFinite:
                     bad += 1
                     losses = self._not_finite(step, bad)
-                    if self.run.step < step:  # back at a checkpoint
-                        bad, coming = 0, self._ask(ahead, self.run.step)
+                    if self.run is not run:  # back at a checkpoint
+                        run, bad = self.run, 0
+                        coming = self._ask(ahead, run.step)
                         continue
                 now = time.monotonic()
                 run.seconds, last = run.seconds + now - last, now
@@ -159,9 +182,13 @@ class Trainer:
             state.save(self.state(), self.folder)
 
     def result(self) -> nn.Module:
-        """The best network so far: of its samples the best, else the running mean as it is."""
-        network = copy.deepcopy(self.average)
-        if self.kept:
+        """The best network so far: of its samples the best, unless the running mean as it is now is better still."""
+        network, scores = copy.deepcopy(self.average), dict(self.run.scores)
+        if self.kept and self.run.step not in scores:
+            made = self._made()
+            if made is None or self._score(made) > min(scores.values()):
+                network.load_state_dict(self.kept)
+        elif self.kept:
             network.load_state_dict(self.kept)
         return network
 
@@ -203,19 +230,10 @@ class Trainer:
         self.average.load_state_dict(found.under("average"))
         found.take_optimizer("optimizer", self.update.optimizer)
         self.kept = found.under("best")
-        run, numbers = self.run, found.numbers
-        for name in ("step", "seconds", "slower", "best"):
-            setattr(run, name, numbers[name])
-        run.planned = self.plan.steps
-        run.micro_batch = numbers["micro_batch"] if self.plan.micro_batch == 0 else self.plan.micro_batch
-        run.notes, run.skipped = list(numbers["notes"]), list(numbers["skipped"])
-        run.scores = [(int(step), float(score)) for step, score in numbers["scores"]]
-        values = found.tensors.get("losses")
-        rows = [] if values is None else values.tolist()
-        run.losses = [{n: v for n, v in zip(numbers["losses"], row, strict=True) if v == v} for row in rows]
-        pictures = {int(key): x[None].float() / 255 for key, x in found.under("sample").items()}
-        run.samples = sorted(pictures.items())
-        self.update.slower = run.slower
+        self.run = Run.of(found)
+        self.run.plan, self.run.planned = self.plan, self.plan.steps
+        self.run.micro_batch = self.plan.micro_batch or self.run.micro_batch
+        self.update.slower = self.run.slower
 
     def _resume(self, folder: Path) -> None:
         there = state.load(folder)
@@ -291,10 +309,10 @@ class Trainer:
             raise ValueError(
                 "The losses are no numbers any more, even at a smaller rate: choose a smaller rate, or look for a broken picture."
             )
-        slower, notes = run.slower, list(run.notes)
         self.take(there[0])
-        run.slower = self.update.slower = slower
-        run.notes = notes
+        self.run.slower = self.update.slower = run.slower
+        self.run.notes = run.notes
+        run = self.run
         run.note(f"after {bad} such steps it went back to step {run.step}, at a smaller rate")
         return {}
 
@@ -306,22 +324,33 @@ class Trainer:
             run.planned = max(run.step + 1, min(plan.steps, fitting))
         self.update.steps = run.planned
 
-    def _sample(self) -> Tensor | None:
-        """What the running mean makes of the trial, kept with its score."""
+    def _made(self) -> Tensor | None:
+        """What the running mean makes of the trial; None where there is none, or it is no picture."""
         if self.trial is None:
             return None
-        content, style = self.trial.content.to(self.device), self.trial.style.to(self.device)
-        run = self.run
         with torch.no_grad():
-            made = self.recipe.sample(self.average, content, style).float().clamp(0, 1)
-            if not bool(torch.isfinite(made).all()):
-                return None
-            if self.trial.score is not None and made.shape == content.shape:
-                score = float(self.trial.score(made, content, style))
-                if run.best < 0 or score < min(value for _, value in run.scores):
-                    run.best = run.step
-                    self.kept = {key: value.detach().cpu().clone() for key, value in self.average.state_dict().items()}
-                run.scores.append((run.step, score))
+            made = self.recipe.sample(self.average, self.trial.content.to(self.device), self.trial.style.to(self.device))
+        made = made.float().clamp(0, 1)
+        return made if bool(torch.isfinite(made).all()) else None
+
+    def _score(self, made: Tensor) -> float:
+        """How far a picture is from what is wanted; the same for all where nothing says it."""
+        trial = self.trial
+        if trial is None or trial.score is None or made.shape != trial.content.shape:
+            return 0.0
+        with torch.no_grad():
+            return float(trial.score(made, trial.content.to(self.device), trial.style.to(self.device)))
+
+    def _sample(self) -> Tensor | None:
+        """A sample, kept with its score; the network of the best is kept too. Without scores the last is the best."""
+        made, run = self._made(), self.run
+        if made is None:
+            return None
+        score = self._score(made)
+        if run.best < 0 or score <= min(value for _, value in run.scores):
+            run.best = run.step
+            self.kept = {key: value.detach().cpu().clone() for key, value in self.average.state_dict().items()}
+        run.scores.append((run.step, score))
         run.samples.append((run.step, made.cpu()))
         return made.cpu()
 

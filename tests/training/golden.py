@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from torch import Tensor, nn
 
 from style_atelier.models.training.draws import Draws
 from style_atelier.models.training.plan import Plan
-from style_atelier.models.training.recipe import TOTAL, Batch, Recipe
+from style_atelier.models.training.recipe import Batch, Recipe
 from style_atelier.models.training.update import Update
 
 SHARED = Path(os.environ.get("STYLE_ATELIER_SHARED") or Path(__file__).parents[3] / "shared")

@@ -44,5 +44,8 @@ def nobody(run: Run, sample: Tensor | None) -> None:
 def bits(done: Trainer) -> dict[str, bytes]:
     """All that a training has learned."""
     tensors = done.state().tensors
-    return {key: x.contiguous().view(torch.uint8).numpy().tobytes() if x.dim() else bytes(str(float(x)), "ascii")
-            for key, x in tensors.items() if not key.startswith("losses")}
+    return {
+        key: x.contiguous().view(torch.uint8).numpy().tobytes() if x.dim() else bytes(str(float(x)), "ascii")
+        for key, x in tensors.items()
+        if not key.startswith("losses")
+    }

@@ -43,7 +43,7 @@ def test_links_that_lead_out_are_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_nothing_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="put .jpg, .png or .webp files into it"):
+    with pytest.raises(ValueError, match=r"put \.jpg, \.png or \.webp files into it"):
         from_folder(tmp_path)
     (tmp_path / "broken.png").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"the first: broken.png"):

@@ -15,6 +15,7 @@ from ...training.draws import Draws
 from ...training.losses.features import moments_loss, squared, sum_of
 from ...training.plan import Plan
 from ...training.recipe import TOTAL, Batch, Eye, Losses, Recipe
+from ..vgg import normalized_keys
 from .network import DEEP, MIDDLE, SHALLOW, AdaAttNNetwork, Attention, Transformer
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -103,6 +104,17 @@ class TrainAdaAttN(Recipe):
 
     def export(self, network: nn.Module) -> dict[str, Tensor]:
         return {key: value for key, value in network.state_dict().items() if not key.startswith("encoder.")}
+
+    def file(self, network: nn.Module) -> dict[str, Tensor]:
+        """With the encoder, in the form of the normalized VGG-19, whose layer of colors is folded into the first already."""
+        state, keys = network.state_dict(), normalized_keys()
+        made = self.export(network)
+        made |= {"encoder.0.weight": torch.eye(3)[:, :, None, None], "encoder.0.bias": torch.zeros(3)}
+        for key, value in state.items():
+            if key.startswith("encoder.convs."):
+                name, _, part = key.removeprefix("encoder.convs.").rpartition(".")
+                made[f"encoder.{keys[name]}.{part}"] = value
+        return made
 
 
 def few(style: Tensor, name: str, draws: Draws) -> Tensor | None:

@@ -33,7 +33,7 @@ def config_of(width: int, blocks: int = 5) -> JohnsonConfig:
 
 
 def fresh(config: JohnsonConfig, seed: int) -> TransformerNet:
-    """A network to begin with, as PyTorch begins, but that its last layer reaches all of 0..255 at once: at rates of 1e-3 it would
+    """A network to begin with, as PyTorch begins, but that its last layer reaches all of 0..255: at rates of 1e-3 it would
     take hundreds of steps to get there.
     """
     state = torch.random.get_rng_state()

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ...encoders.vgg import VGG
-from ...training.builtin import Losses as PocketLosses
-from ...training.builtin import TrainingPlan, training_step
 from ...training.draws import Draws
 from ...training.plan import Plan
 from ...training.recipe import Batch, Losses, Recipe
+from .builtin import Losses as PocketLosses
+from .builtin import TrainingPlan, training_step
 from .network import Pocket
 
 AUTHORS = Plan(steps=6000, batch=4, size=160, betas=(0.9, 0.99), schedule="cosine", clip=20.0, average=0.999)
@@ -20,11 +20,11 @@ AUTHORS = Plan(steps=6000, batch=4, size=160, betas=(0.9, 0.99), schedule="cosin
 
 @dataclass
 class TrainPocket(Recipe):
-    """A batch of contents, each in the style of its own painting, and one of them in its own style, which is to leave it as it is."""
+    """A batch of contents, each in the style of its own painting, and one in its own style, which is to leave it as it is."""
 
     network: Pocket
     eye: VGG
-    weights: TrainingPlan = TrainingPlan()
+    weights: TrainingPlan = field(default_factory=TrainingPlan)
     _losses: PocketLosses | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

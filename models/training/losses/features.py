@@ -45,7 +45,7 @@ def moments_loss(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def self_similarity(features: Tensor) -> Tensor:
-    """1 - x^T x over positions, [B, N, N], over the sums of its columns: StyleFormer's content, of features that are not normalized."""
+    """1 - x^T x over positions, [B, N, N], over its columns' sums: StyleFormer's content; not normalized."""
     flat = features.flatten(2)
     distance = 1 - flat.transpose(1, 2) @ flat
     return distance / distance.sum(dim=1, keepdim=True)

@@ -38,7 +38,7 @@ def laplacian_times(photo: Tensor, picture: Tensor) -> Tensor:
     middle = photo.mean(dim=(2, 3), keepdim=True)
     photo = photo - middle  # keeps the differences of squares below exact
     mean, mean_y = _boxes(photo), _boxes(y)
-    batch, colors = photo.shape[:2]
+    colors = photo.shape[1]
     both = _boxes((photo[:, :, None] * photo[:, None]).flatten(1, 2)).unflatten(1, (colors, colors))
     covariance = both - mean[:, :, None] * mean[:, None]
     covariance = covariance.permute(0, 3, 4, 1, 2) + LAPLACIAN_EPS / WINDOW * torch.eye(colors).to(covariance)
@@ -54,7 +54,7 @@ def laplacian_times(photo: Tensor, picture: Tensor) -> Tensor:
 def laplacian_slope(photo: Tensor, picture: Tensor, weight: float) -> tuple[Tensor, Tensor, Tensor]:
     """CAP-VSTNet's way to keep a photograph's structure (arXiv:2303.17867, equation 7, as its code has it).
 
-    -> (weight * 2 L y / (H W) clamped to +-0.05, to be sent back through the picture; the loss y^T L y / (H W), mean of the batch;
+    -> (weight * 2 L y / (H W) clamped to +-0.05, to go back through the picture; the loss y^T L y / (H W), mean of the batch;
     the share of the slope that the clamp changed).
     """
     height, width = picture.shape[2:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 from ..encoders.encoder import Encoder
 from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
-from .distill import Distill
-from .picture_set import PictureSet
-from .plan import Plan
-from .recipe import Recipe
+from ..training.distill import Distill
+from ..training.picture_set import PictureSet
+from ..training.plan import Plan
+from ..training.recipe import Recipe
 
 QUICK, GOOD, AUTHORS = PRESETS = ("quick", "good", "authors")
 FOUR_DEEP = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -30,7 +31,8 @@ LONG = Plan(steps=6000, batch=4, size=256, schedule="cosine", average=0.995)
 class Order:
     """What is to be trained. settings: the family's own, by their names in `FAMILIES`. start: a stylizer to go on from.
 
-    style_side: shorter side in pixels at which a painting is looked at, 0 for its own.
+    start_file: the file that it was read from, where it was. style_side: shorter side in pixels at which a painting is looked at,
+    0 for its own.
     """
 
     preset: str
@@ -40,6 +42,7 @@ class Order:
     seed: int = 0
     style_side: int = 0
     start: Stylizer | None = None
+    start_file: Path | None = None
 
     @property
     def own_constants(self) -> bool:
@@ -125,9 +128,7 @@ def johnson(order: Order) -> Recipe:
     made = train.TrainJohnson(network, order.eye.module, order.pictures, content_tap=content_tap, style_taps=style_taps)
     if order.own_constants:
         return replaced(made, content_weight=content * train.CONTENT_WEIGHT, style_weight=style * train.STYLE_WEIGHT)
-    return replaced(
-        made, content_weight=content * CONTENT, style_weight=style * STYLE, range_weight=RANGE, relative_errors=True
-    )
+    return replaced(made, content_weight=content * CONTENT, style_weight=style * STYLE, range_weight=RANGE, relative_errors=True)
 
 
 def cin(order: Order) -> Recipe:
@@ -224,9 +225,7 @@ def pocket(order: Order) -> Recipe:
     made = train.TrainPocket(network, eye)
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
     weights = made.weights
-    made.weights = replace(
-        weights, content_weight=content * weights.content_weight, style_weight=style * weights.style_weight
-    )
+    made.weights = replace(weights, content_weight=content * weights.content_weight, style_weight=style * weights.style_weight)
     return made
 
 
@@ -245,9 +244,26 @@ def styleformer(order: Order) -> Recipe:
     return train.TrainStyleFormer(network, reflecting.requires_grad_(False).to(eye.mean.device), 60.0 * content, style)
 
 
+def ghiasi(order: Order) -> Recipe:
+    """The network of predicted styles, from magenta's checkpoint on."""
+    from ..families.ghiasi import train
+    from .registry import open_checkpoint
+
+    found = None if order.start_file is None else open_checkpoint(order.start_file)
+    if found is None or found.architecture != "ghiasi":
+        raise ValueError("start_from is needed for Ghiasi's network: connect Load Stylizer with ghiasi-magenta.")
+    network = train.LiveGhiasi(found.config).read({key: value.float() for key, value in found.tensors.items()})
+    content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
+    eye = order.needs(train.STYLE_TAPS, "Ghiasi's network") and order.eye.with_pooling("average").module
+    if order.own_constants:
+        return train.TrainGhiasi(network, eye, content, 5e-4 * style)  # type: ignore[arg-type]
+    return train.TrainGhiasi(network, eye, content * CONTENT, style * STYLE, 1.0, relative_errors=True)  # type: ignore[arg-type]
+
+
 def distilled(order: Order) -> Recipe:
     """A fast network that learns from pairs."""
-    student = johnson(replace(order, preset=QUICK))
+    settings = {"content_weight": 1.0, "style_weight": 1.0, **order.settings}
+    student = johnson(replace(order, preset=QUICK, settings=settings))
     style_taps, _ = order.taps()
     return Distill(student, order.eye.module, style_taps[:3])
 
@@ -272,6 +288,8 @@ def _plans(name: str) -> dict[str, Plan]:
         return plans(authors, replace(SHORT, rate=2e-4), replace(LONG, batch=2, rate=2e-4))
     if name == "adaattn":
         return plans(Plan(steps=51000, batch=8, size=256, rate=2e-4), replace(SHORT, rate=1e-4), replace(LONG, rate=1e-4))
+    if name == "ghiasi":
+        return plans(Plan(steps=8000000, batch=8, size=256, rate=1e-5), replace(SHORT, rate=1e-5), replace(LONG, rate=1e-5))
     if name == "styleformer":
         authors = Plan(steps=794000, batch=10, size=256, rate=1e-4, betas=(0.8, 0.999), weight_decay=1e-4, amsgrad=True)
         return plans(authors, replace(SHORT, rate=1e-4), replace(LONG, rate=1e-4))
@@ -288,6 +306,7 @@ FAMILIES: dict[str, Family] = {
         "cap_vstnet", "CAP-VSTNet", "vgg19-normalised", cap_vstnet, ending=lambda order: f"_{order.settings['kind']}"
     ),
     "adaattn": _family("adaattn", "AdaAttN (from its published network)", "vgg19-normalised", adaattn),
+    "ghiasi": _family("ghiasi", "Ghiasi (from magenta's checkpoint)", "vgg16", ghiasi),
     "styleformer": _family("styleformer", "StyleFormer (from its published networks)", "vgg16", styleformer),
     "distilled": _family("distilled", "Distill pairs into a fast network", "vgg19-normalised", distilled, any_style=False),
 }
@@ -298,3 +317,20 @@ def replaced(recipe: Any, **values: Any) -> Any:
     for name, value in values.items():
         setattr(recipe, name, value)
     return recipe
+
+
+def score_of(eye: Encoder) -> Callable[[Tensor, Tensor, Tensor], float] | None:
+    """(made, content, style) -> how far a picture is from style and drawing, lower is better; None for encoders without the taps.
+
+    The style distance over that of the photo itself, and half of what the edges lack of the photo's.
+    """
+    from ..metrics.style import TAPS, edge_ssim, style_distance
+
+    if not set(TAPS) <= set(eye.taps):
+        return None
+
+    def score(made: Tensor, content: Tensor, style: Tensor) -> float:
+        far = style_distance(content, style, eye).clamp_min(1e-6)
+        return float((style_distance(made, style, eye) / far + 0.5 * (1 - edge_ssim(made, content))).mean())
+
+    return score
