@@ -128,7 +128,7 @@ class Trainer:
         self.recipe, self.plan, self.feed, self.trial, self.folder = recipe, plan, feed, trial, folder
         self.device, self.start = torch.device(device), start
         self.update = Update(recipe, plan)
-        self.average = copy.deepcopy(recipe.network).requires_grad_(False).eval()
+        self.average = copy.deepcopy(recipe.network).requires_grad_(False).train(False)
         self.kept: dict[str, Tensor] = {}  # the best sample's network
         self.run = Run(plan, planned=plan.steps, micro_batch=plan.micro_batch)
         self.torn = False
@@ -172,7 +172,7 @@ class Trainer:
                 watch(run, sample)
         finally:
             ahead.shutdown(wait=False, cancel_futures=True)
-            self.recipe.network.eval()
+            self.recipe.network.train(False)
             self.save()
         return run
 
