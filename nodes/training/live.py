@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +20,11 @@ MOST_POINTS = 600  # of a curve on the page
 
 @dataclass
 class Live:
-    """A training under way, and how to stop it."""
+    """A training as the page sees it."""
 
     run: Run
     state: str = "running"
     memory: float = 0.0
-    stop: Callable[[], None] | None = None
 
 
 _running: dict[str, Live] = {}  # by name
@@ -42,20 +40,6 @@ def end(name: str, state: str) -> None:
     """It is over: "done", "stopped" or "failed". What it did is still seen."""
     if name in _running:
         _running[name].state = state
-
-
-def stop(name: str) -> bool:
-    """Ask a run to stop at its next step; False where none of this name is under way."""
-    live = _running.get(name)
-    if live is None or live.state != "running":
-        return False
-    live.state = "stopping"
-    return True
-
-
-def is_stopping(name: str) -> bool:
-    """Whether the page asked it to."""
-    return name in _running and _running[name].state == "stopping"
 
 
 def status(name: str, folder: Path) -> dict[str, Any] | None:

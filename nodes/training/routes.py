@@ -1,4 +1,4 @@
-"""Routes for the page's training panel: how a run goes, its samples, stop."""
+"""Routes for the page's training panel: how a run goes, and its samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..page.weights_routes import refusal
 from . import live
 from .run import run_folder
 
@@ -38,20 +37,6 @@ async def sample(request: web.Request) -> web.Response:
     return web.Response(body=found, content_type="image/jpeg", headers={"Cache-Control": "no-cache"})
 
 
-async def stop(request: web.Request) -> web.Response:
-    """POST: stop the run of this name at its next step; 409 when it is not under way."""
-    why = refusal(request.remote, request.headers)
-    if why:
-        return _answer({"error": why}, 403)
-    # A form of another site can post without a preflight, but not as JSON.
-    if request.content_type != "application/json":
-        return _answer({"error": "Send the request as application/json."}, 415)
-    name = request.match_info["name"]
-    if not live.stop(name):
-        return _answer({"error": f"No training called {name!r} is under way."}, 409)
-    return _answer({}, 202)
-
-
 def register_training() -> bool:
     """Add the routes to the running ComfyUI; False where there is no server (headless, tests)."""
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
@@ -59,7 +44,6 @@ def register_training() -> bool:
         return False
     server.routes.get("/style_atelier/training/{name:.+}/sample/{step:[0-9]+}")(sample)
     server.routes.get("/style_atelier/training/{name:.+}/status")(status)
-    server.routes.post("/style_atelier/training/{name:.+}/stop")(stop)
     return True
 
 

@@ -121,7 +121,7 @@ def carry_out(job: Job) -> Made:
         showing = live.begin(job.name, trainer.run)
         state = "failed"
         try:
-            trainer.train(Showing(job, showing))
+            trainer.train(Showing(showing))
             state = "done"
         except feedback.Interrupted:
             _stops += 1
@@ -184,17 +184,15 @@ def forget(folder: Path) -> None:
 
 
 class Showing:
-    """Moves the bar, shows samples and words, and listens to the person's stop, here and on the page."""
+    """Moves the bar, shows samples and words, and listens to the person's stop."""
 
-    def __init__(self, job: Job, showing: live.Live) -> None:
-        self.job, self.showing = job, showing
+    def __init__(self, showing: live.Live) -> None:
+        self.showing = showing
         self.progress = feedback.Watch().part(0)
         self.said = 0.0
 
     def __call__(self, run: Run, sample: Tensor | None) -> None:
         self.showing.run = run
-        if live.is_stopping(self.job.name):
-            raise feedback.Interrupted
         if torch.cuda.is_available():
             self.showing.memory = torch.cuda.max_memory_allocated()
         self.progress(min(run.step, run.planned), max(run.planned, 1), sample)

@@ -79,14 +79,15 @@ def test_queued_again_it_goes_on_and_other_data_say_so(pack: Pack, folder: Path)
 
 
 def test_stopped_it_gives_what_it_has(pack: Pack, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from style_atelier.nodes.training import live, run
+    from style_atelier.nodes.host.feedback import Interrupted
+    from style_atelier.nodes.training import run
 
     before = run.stops()
     real = run.Showing.__call__
 
     def stopping(self: Any, at: Any, sample: Any) -> None:
         if at.step == 2:
-            live.stop(self.job.name)
+            raise Interrupted
         real(self, at, sample)
 
     monkeypatch.setattr(run.Showing, "__call__", stopping)
