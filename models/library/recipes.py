@@ -22,7 +22,7 @@ from ..training.recipe import Recipe
 QUICK, GOOD, AUTHORS = PRESETS = ("quick", "good", "authors")
 FOUR_DEEP = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 FOUR_FIRST = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-CONTENT, STYLE, RANGE = 0.5, 1.0, 10.0  # weights of relative errors
+CONTENT, STYLE, RANGE = 0.12, 1.0, 10.0  # weights of relative errors
 SHORT = Plan(steps=1000, batch=2, size=128, schedule="cosine", average=0.99)
 LONG = Plan(steps=6000, batch=4, size=256, schedule="cosine", average=0.995)
 
@@ -275,9 +275,9 @@ def _family(name: str, title: str, eye: str, build: Callable[[Order], Recipe], *
 def _plans(name: str) -> dict[str, Plan]:
     inverse: dict[str, Any] = {"schedule": "inverse", "decay": 5e-5}
     if name == "johnson":
-        return plans(Plan(steps=41000, batch=4, size=256))
+        return plans(Plan(steps=41000, batch=4, size=256), replace(SHORT, rate=2e-3), replace(LONG, rate=1e-3))
     if name == "cin":
-        return plans(Plan(steps=40000, batch=16, size=256), replace(SHORT, batch=4, steps=2000))
+        return plans(Plan(steps=40000, batch=16, size=256), replace(SHORT, batch=4, steps=2000, rate=2e-3))
     if name == "distilled":
         return plans(replace(LONG, steps=20000))
     if name == "pocket":
