@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ..encoders.encoder import Encoder
+from ..encoders.looking import Looking
 from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
 from ..training.distill import Distill
 from ..training.picture_set import PictureSet
 from ..training.plan import Plan
-from ..training.recipe import Recipe
+from ..training.recipe import Eye, Recipe
 
 QUICK, GOOD, AUTHORS = PRESETS = ("quick", "good", "authors")
 FOUR_DEEP = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -48,6 +49,11 @@ class Order:
     def own_constants(self) -> bool:
         """Whether the losses are weighted as the family's authors do."""
         return self.preset == AUTHORS
+
+    @property
+    def look(self) -> Eye:
+        """The encoder as losses look through it."""
+        return Looking(self.eye.module) if isinstance(self.eye.module, VGG) else self.eye.module
 
     @property
     def pictures(self) -> list[Tensor]:
@@ -125,7 +131,7 @@ def johnson(order: Order) -> Recipe:
         network = train.fresh(train.config_of(train.WIDTHS[order.settings["width"]]), order.seed)
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
     style_taps, content_tap = order.taps()
-    made = train.TrainJohnson(network, order.eye.module, order.pictures, content_tap=content_tap, style_taps=style_taps)
+    made = train.TrainJohnson(network, order.look, order.pictures, content_tap=content_tap, style_taps=style_taps)
     if order.own_constants:
         return replaced(made, content_weight=content * train.CONTENT_WEIGHT, style_weight=style * train.STYLE_WEIGHT)
     return replaced(made, content_weight=content * CONTENT, style_weight=style * STYLE, range_weight=RANGE, relative_errors=True)
@@ -144,9 +150,9 @@ def cin(order: Order) -> Recipe:
         network = train.with_new_rows(known, count)
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
     style_taps, content_tap = order.taps()
-    made = train.TrainCIN(network, order.eye.module, order.pictures, style_taps=style_taps, content_tap=content_tap, known=known)
+    made = train.TrainCIN(network, order.look, order.pictures, style_taps=style_taps, content_tap=content_tap, known=known)
     if order.own_constants:
-        made.eye = order.eye.with_pooling("average").module
+        made.eye = Looking(order.eye.with_pooling("average").module)  # type: ignore[arg-type]
         tap = "relu3_3" if "relu3_3" in order.eye.taps else content_tap
         return replaced(made, content_weight=content, style_weight=style * train.STYLE_WEIGHT, content_tap=tap)
     return replaced(made, content_weight=content * CONTENT, style_weight=style * STYLE, relative_errors=True)
@@ -165,7 +171,7 @@ def adain(order: Order) -> Recipe:
     elif network.config.widths[0][1] != dict(eye.config.widths)["conv4_1"]:
         raise ValueError("encoder is not the one that start_from was trained with: connect that one, or nothing.")
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
-    return train.TrainAdaIN(network, eye, content, 10.0 * style)
+    return train.TrainAdaIN(network, Looking(eye), content, 10.0 * style)
 
 
 def adaattn(order: Order) -> Recipe:
@@ -177,7 +183,7 @@ def adaattn(order: Order) -> Recipe:
     network = with_gradients(order.start.networks)  # type: ignore[attr-defined]
     style, local = (order.settings[name] for name in ("style_weight", "local_weight"))
     eye = order.needs(train.TAPS, "AdaAttN")
-    return train.TrainAdaAttN(network, eye, global_weight=10.0 * style, local_weight=3.0 * local)
+    return train.TrainAdaAttN(network, Looking(eye), global_weight=10.0 * style, local_weight=3.0 * local)
 
 
 def cap_vstnet(order: Order) -> Recipe:
@@ -194,7 +200,7 @@ def cap_vstnet(order: Order) -> Recipe:
     eye = order.needs(train.TAPS, "CAP-VSTNet")
     style, temporal = (order.settings[name] for name in ("style_weight", "temporal_weight"))
     return train.TrainCAPVSTNet(
-        network, eye, style_weight=style, laplacian=laplacian, reconstruction=reconstruction, temporal=60.0 * temporal
+        network, Looking(eye), style_weight=style, laplacian=laplacian, reconstruction=reconstruction, temporal=60.0 * temporal
     )
 
 
@@ -209,7 +215,7 @@ def microast(order: Order) -> Recipe:
         network = MicroAST(MicroASTConfig((16, 32, 64)))
     eye = order.needs(train.TAPS, "MicroAST")
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
-    return train.TrainMicroAST(network, eye, content, 3.0 * style)
+    return train.TrainMicroAST(network, Looking(eye), content, 3.0 * style)
 
 
 def pocket(order: Order) -> Recipe:
@@ -241,7 +247,7 @@ def styleformer(order: Order) -> Recipe:
     reflecting = VGG(replace(eye.config, padding="reflect"))
     reflecting.load_state_dict(eye.state_dict())
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
-    return train.TrainStyleFormer(network, reflecting.requires_grad_(False).to(eye.mean.device), 60.0 * content, style)
+    return train.TrainStyleFormer(network, Looking(reflecting.requires_grad_(False).to(eye.mean.device)), 60.0 * content, style)
 
 
 def ghiasi(order: Order) -> Recipe:
@@ -254,7 +260,8 @@ def ghiasi(order: Order) -> Recipe:
         raise ValueError("start_from is needed for Ghiasi's network: connect Load Stylizer with ghiasi-magenta.")
     network = train.LiveGhiasi(found.config).read({key: value.float() for key, value in found.tensors.items()})
     content, style = (order.settings[name] for name in ("content_weight", "style_weight"))
-    eye = order.needs(train.STYLE_TAPS, "Ghiasi's network") and order.eye.with_pooling("average").module
+    order.needs(train.STYLE_TAPS, "Ghiasi's network")
+    eye = Looking(order.eye.with_pooling("average").module)  # type: ignore[arg-type]
     if order.own_constants:
         return train.TrainGhiasi(network, eye, content, 5e-4 * style)  # type: ignore[arg-type]
     return train.TrainGhiasi(network, eye, content * CONTENT, style * STYLE, 1.0, relative_errors=True)  # type: ignore[arg-type]
@@ -265,7 +272,7 @@ def distilled(order: Order) -> Recipe:
     settings = {"content_weight": 1.0, "style_weight": 1.0, **order.settings}
     student = johnson(replace(order, preset=QUICK, settings=settings))
     style_taps, _ = order.taps()
-    return Distill(student, order.eye.module, style_taps[:3])
+    return Distill(student, order.look, style_taps[:3])
 
 
 def _family(name: str, title: str, eye: str, build: Callable[[Order], Recipe], **more: Any) -> Family:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .draws import Draws
 from .losses.features import gram, relative, sum_of
-from .recipe import TOTAL, Batch, Losses, Recipe
+from .recipe import TOTAL, Batch, Eye, Losses, Recipe
 
 
 @dataclass
@@ -20,13 +20,13 @@ class Distill(Recipe):
     """
 
     student: Recipe
-    eye: nn.Module
+    eye: Eye
     taps: tuple[str, ...]
     pixel_weight: float = 4.0
     feature_weight: float = 1.0
     style_weight: float = 0.5
 
-    def __init__(self, student: Recipe, eye: nn.Module, taps: tuple[str, ...]) -> None:
+    def __init__(self, student: Recipe, eye: Eye, taps: tuple[str, ...]) -> None:
         super().__init__(student.network)
         self.student, self.eye, self.taps = student, eye, taps
         self.family, self.takes_style = f"{student.family}, distilled", False

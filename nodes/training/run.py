@@ -19,6 +19,7 @@ from ...models.library import stylizers
 from ...models.library.choices import entry_of
 from ...models.weights.numbered import contained
 from ..host import feedback
+from ..host.drawing import to_pillow
 from ..host.folders import FOLDER
 from ..host.networks import load, on_device, plain_weights
 from ..host.sockets import Hosted
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ...models.training.trainer import Run, Trainer
 
 FOLDER_OF_TRAINED, RUN, SUFFIX = "trained", ".run", ".safetensors"
+SAMPLES_OF_RUN = "samples"
 HEADER = "style_atelier.trained"
 SAMPLES = Path(__file__).parents[2] / "samples"
 OWN_PHOTOS, TRIAL = ("photo.jpg", "coffee.jpg"), "portrait.jpg"
@@ -121,7 +123,7 @@ def carry_out(job: Job) -> Made:
         showing = live.begin(job.name, trainer.run)
         state = "failed"
         try:
-            trainer.train(Showing(showing))
+            trainer.train(Showing(showing, folder / SAMPLES_OF_RUN))
             state = "done"
         except feedback.Interrupted:
             _stops += 1
@@ -186,8 +188,8 @@ def forget(folder: Path) -> None:
 class Showing:
     """Moves the bar, shows samples and words, and listens to the person's stop."""
 
-    def __init__(self, showing: live.Live) -> None:
-        self.showing = showing
+    def __init__(self, showing: live.Live, folder: Path) -> None:
+        self.showing, self.folder = showing, folder
         self.progress = feedback.Watch().part(0)
         self.said = 0.0
 
@@ -195,10 +197,20 @@ class Showing:
         self.showing.run = run
         if torch.cuda.is_available():
             self.showing.memory = torch.cuda.max_memory_allocated()
+        if sample is not None:
+            write_sample(sample, self.folder / f"{run.step:06d}.png")
         self.progress(min(run.step, run.planned), max(run.planned, 1), sample)
         if sample is not None or time.monotonic() - self.said > SECONDS_BETWEEN_WORDS:
             self.said = time.monotonic()
             feedback.show(words(run))
+
+
+def write_sample(sample: Tensor, path: Path) -> None:
+    """A sample [1, 3, h, w] as PNG, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    to_pillow(sample[0]).save(temporary, "PNG")
+    temporary.replace(path)
 
 
 def words(run: Run) -> str:

@@ -121,14 +121,14 @@ class TrainStylizer(io.ComfyNode):
                     tooltip="What to do where a training of this name is there: go on with it, or forget it and begin anew.",
                 ),
                 io.Int.Input(
-                    "steps", default=0, min=0, max=10000000, step=100, tooltip="Steps in all; 0 takes the preset's number."
+                    "steps", default=0, min=0, max=10000000, step=1, tooltip="Steps in all; 0 takes the preset's number."
                 ),
                 io.Float.Input(
                     "minutes",
                     default=0.0,
                     min=0.0,
                     max=100000.0,
-                    step=1.0,
+                    step=0.5,
                     tooltip="End after so many minutes; the rate falls so that it ends with them. 0 sets no limit.",
                 ),
                 io.Int.Input(

@@ -23,9 +23,20 @@ JOHNSON = {
     "family.style_weight": 1.0,
 }
 CUTS = {"folder": "none", "every": 12, "smallest_cut": 0.5, "largest_cut": 1.0, "flip": True, "color": 0.0, "memory": 512}
-PLAN = {"preset": "quick", "if_there": "begin anew", "minutes": 0.0, "size": 32, "batch": 2, "rate": 0.0, "style_size": 64, "seed": 0}
-PAINTED = "() => { const c = document.querySelector('.style-atelier-training-chart'); return c.width > 1 && " \
+PLAN = {
+    "preset": "quick",
+    "if_there": "begin anew",
+    "minutes": 0.0,
+    "size": 32,
+    "batch": 2,
+    "rate": 0.0,
+    "style_size": 64,
+    "seed": 5,
+}
+PAINTED = (
+    "() => { const c = document.querySelector('.style-atelier-training-chart'); return c.width > 1 && "
     "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 3 && v > 0); }"
+)
 SHOWN = "() => { const i = document.querySelector('.style-atelier-training-picture'); return i.complete && i.naturalWidth > 0; }"
 
 
@@ -45,7 +56,7 @@ def training(name: str, steps: int) -> dict[str, Any]:
 class Opened(Page):
     """A page with the graph above."""
 
-    def state(self, *states: str, timeout: int = 120_000) -> None:
+    def state(self, *states: str, timeout: int = 400_000) -> None:
         """Until the panel is in one of these states."""
         self.page.wait_for_selector(", ".join(f'{PANEL}[data-state="{state}"]' for state in states), timeout=timeout)
 

@@ -126,7 +126,10 @@ def test_removed_by_hand_nothing_is_harmed(pack: Pack, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("family", "more"),
     [
-        ({"family": "Several styles in one network (Dumoulin)", "width": "small", "content_weight": 1.0, "style_weight": 1.0}, {}),
+        (
+            {"family": "Several styles in one network (Dumoulin)", "width": "small", "content_weight": 1.0, "style_weight": 1.0},
+            {},
+        ),
         ({"family": "AdaIN's decoder", "content_weight": 1.0, "style_weight": 1.0}, {}),
         ({"family": "MicroAST", "content_weight": 1.0, "style_weight": 1.0}, {}),
         ({"family": "Pocket", "content_weight": 1.0, "style_weight": 1.0}, {}),

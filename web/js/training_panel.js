@@ -10,7 +10,7 @@ import { after, find } from "./explorer_widgets.js";
 const WIDTH = 360;
 const HEIGHT = 396;
 const GAP = 1000; // ms between two questions while it runs
-const UNDER_WAY = ["running"];
+const ENDS = ["execution_success", "execution_error", "execution_interrupted"];
 
 /** @typedef {{state: string, step?: number, planned?: number, seconds?: number, left?: number, rate?: number, memory?: number,
  *   curves?: import("./training_chart.js").Curves, samples?: number[], best?: number, notes?: string[]}} Status */
@@ -68,12 +68,18 @@ class Panel {
     this.following = true; // the slider stands at the newest sample
     this.asked = 0;
     this.build();
-    this.wake = () => this.ask();
-    for (const event of ["execution_start", "executing", "execution_success", "execution_error", "execution_interrupted"]) {
-      api.addEventListener(event, this.wake);
-    }
+    this.busy = false; // a workflow runs, which may come to this node
+    this.begins = () => {
+      this.busy = true;
+    };
+    this.ends = () => {
+      this.busy = false;
+      this.ask();
+    };
+    api.addEventListener("execution_start", this.begins);
+    for (const event of ENDS) api.addEventListener(event, this.ends);
     this.timer = setInterval(() => {
-      if (UNDER_WAY.includes(this.status.state) && !document.hidden) this.ask();
+      if ((this.busy || this.status.state === "running") && !document.hidden) this.ask();
     }, GAP);
   }
 
@@ -205,8 +211,7 @@ class Panel {
 
   end() {
     clearInterval(this.timer);
-    for (const event of ["execution_start", "executing", "execution_success", "execution_error", "execution_interrupted"]) {
-      api.removeEventListener(event, this.wake);
-    }
+    api.removeEventListener("execution_start", this.begins);
+    for (const event of ENDS) api.removeEventListener(event, this.ends);
   }
 }
