@@ -35,6 +35,7 @@ CropSocket = io.Custom("ATELIER_CROP")
 StyleSocket = io.Custom("ATELIER_STYLE")
 StrokesSocket = io.Custom("ATELIER_STROKES")
 MeasuresSocket = io.Custom("ATELIER_MEASURES")
+PicturesSocket = io.Custom("ATELIER_PICTURES")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 
 Model = TypeVar("Model")

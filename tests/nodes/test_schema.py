@@ -14,6 +14,7 @@ SNAPSHOT = Path(__file__).with_name("schema.json")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer", "network"}
 DEPENDS_ON_FILES |= {f"{which}_folder" for which in ("results", "references", "contents", "photos", "paintings")}
+DEPENDS_ON_FILES = {"folder", "encoder", "decoder", "stylizer"}
 KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
 
 
@@ -53,6 +54,7 @@ def test_schemas_are_valid_and_complete(pack: Pack) -> None:
     assert len(pack.schemas) == 59
     assert len(pack.schemas) == 58
     assert len(pack.schemas) == 63
+    assert len(pack.schemas) == 56
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")

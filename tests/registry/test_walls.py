@@ -17,16 +17,17 @@ MODELS = (
     ("classical", "decoders", "generation", "objectives", "translation"),
     ("canvas", "diffusion", "encoders", "lora", "video"),
     ("decoders", "generation", "objectives", "translation"),
-    ("metrics", "optimization", "stylization"),
+    ("metrics", "optimization", "stylization", "training"),
     ("architecture",),
     ("families",),
-    ("library", "training"),
+    ("library",),
 )
 NODES = (
     ("host",),
     ("classical", "generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
     ("measures",),
+    ("training",),
     ("__init__",),
 )
 FLOORS = pytest.mark.parametrize(("top", "floors"), [("models", MODELS), ("nodes", NODES)])
