@@ -20,6 +20,7 @@ from .optimization.optimize import Optimize
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
+from .page.keep_routes import register_keep
 from .page.weights_routes import register_routes
 from .stylization.color import KeepColor
 from .stylization.compare_stylizers import CompareStylizers
@@ -100,6 +101,7 @@ class StyleAtelier(ComfyExtension):
         """Tell the host about the model folder and the page's routes."""
         register_folder()
         register_routes()
+        register_keep()
         register_explorer()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -83,7 +83,7 @@ class Translate(io.ComfyNode):
                     min=0,
                     max=LARGEST_SEED,
                     step=1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="For styles drawn by chance, and for pix2pix, which the authors run with chance in it.",
                 ),
                 io.Combo.Input(

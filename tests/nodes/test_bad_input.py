@@ -102,10 +102,10 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack) -> None:
 
 CASES: dict[str, tuple[Case, str]] = {
     "empty batch": (lambda p: stylize(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
-    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style0 holds no picture"),
+    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style 1 holds no picture"),
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
     "not a number": (lambda p: stylize(p, NAN), "content holds values that are not numbers"),
-    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "no batch": (lambda p: stylize(p, picture(8, 8, 3)), "content is not a batch"),
     "a latent": (lambda p: stylize(p, {"samples": picture(1, 4, 8, 8)}), "content is not a batch"),
@@ -121,31 +121,31 @@ CASES: dict[str, tuple[Case, str]] = {
     "weights: gap": (lambda p: stylize(p, picture(1, 8, 8, 3), style_weights="1,,2"), "style_weights '1,,2' is not a list"),
     "mask: LoadImage's": (
         lambda p: stylize(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "mask: batch": (
         lambda p: stylize(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "mask: empty": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "mask: a picture": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": picture(1, 8, 8, 3)}),
-        "style_mask0 is not a mask",
+        "style mask 1 is not a mask",
     ),
     "mask: not a number": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": NAN[..., 0]}),
-        "style_mask0 holds values that are not numbers",
+        "style mask 1 holds values that are not numbers",
     ),
     "mask: without its style": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "mask: one of two": (
         lambda p: stylize(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
     "unknown tap": (lambda p: encode(p, picture(1, 8, 8, 3), taps="relu9_9"), "taps: .* has no tap relu9_9"),
     "encode: not a number": (lambda p: encode(p, NAN), "image holds values that are not numbers"),
@@ -238,7 +238,7 @@ CASES |= {
         "style picture has no patch of 3x3 features at relu3_1: take a larger one",
     ),
     "combine: nothing": (lambda p: combine(p), "objectives holds none"),
-    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective0 is not an objective"),
+    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective 1 is not an objective"),
     "combine: words": (lambda p: combine(p, objective(p, "Content"), weights="much"), "weights 'much' is not a list"),
     "combine: too many": (
         lambda p: combine(p, objective(p, "Content"), weights="1, 2"),
@@ -270,7 +270,7 @@ CASES |= {
     ),
     "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
-    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
     "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
@@ -278,23 +278,23 @@ CASES |= {
     "paint: nothing": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="0"), "style_weights '0' must be"),
     "paint: mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "paint: masks": (
         lambda p: paint(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "paint: style mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "paint: without its style": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "paint: one of two": (
         lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
 }
 

@@ -4,6 +4,8 @@
 import { app } from "../../../scripts/app.js";
 import { LAYOUTS } from "./explorer_layout.js";
 import { addExplorer } from "./explorer_panel.js";
+import { addKeepButton } from "./keep_button.js";
+import { nameSockets } from "./socket_names.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
 /** The combo that each loader node chooses its weights with. */
@@ -32,4 +34,14 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass in LAYOUTS) addExplorer(node);
   },
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Keep",
+  nodeCreated: addKeepButton,
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Sockets",
+  nodeCreated: nameSockets,
 });
