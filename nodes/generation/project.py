@@ -25,7 +25,7 @@ from ..host.sockets import EncoderSocket, GeneratorSocket, Hosted, WSocket
 
 BUILT_IN = "Pocket (built-in)"
 BEST = "vgg16"
-STOPPED = "Stopped after {steps} steps. Run goes on from here; Keep this takes the point as it is."
+STOPPED = "Stopped at step {steps}. Run goes on from here; Keep this takes the point as it is."
 MEMORY_FOR_GRADIENTS = 6.0
 
 _unfinished: dict[str, Projection] = {}  # the last one that was stopped, by what it was to find

@@ -26,7 +26,7 @@ from .wires import Wired
 CONTENT_NUMBERS = 16.0  # per pixel that targets keep, at most in usual objectives
 KEPT_RESULTS = 8
 KEPT = "kept as it was"
-STOPPED = "Stopped after {steps} steps. Run goes on from here; Keep this takes the picture as it is."
+STOPPED = "Stopped at step {steps}. Run goes on from here; Keep this takes the picture as it is."
 
 _unfinished: dict[str, Begun] = {}  # the last one that was stopped, by all that makes it what it is
 _results: OrderedDict[str, Result] = OrderedDict()  # finished pictures by the same

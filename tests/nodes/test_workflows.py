@@ -167,6 +167,17 @@ def test_it_is_what_the_page_saves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_it_reads_from_left_to_right(name: str) -> None:
+    """`docs/workflows/lay_out.py` lays a workflow out; tests/browser/test_layout.py measures it in the page."""
+    workflow = read(name)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, _, target, *_ in workflow["links"]:
+        assert nodes[source]["pos"][0] + nodes[source]["size"][0] < nodes[target]["pos"][0], (source, target)
+    assert [group["title"].partition(" ")[0] for group in workflow["groups"]] == ["1", "2", "3"][: len(workflow["groups"])]
+    assert len(workflow["groups"]) >= 2
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_it_tells_the_artist_what_to_do(name: str) -> None:
     (note,) = [node for node in read(name)["nodes"] if node["type"] == "MarkdownNote"]
     text = note["widgets_values"][0]
