@@ -5,7 +5,8 @@
 --sources: a folder with checkouts named pytorch-CycleGAN-and-pix2pix, UGATIT-pytorch, photo2cartoon, animegan2-pytorch, stargan,
 stargan-v2, MUNIT and FUNIT. Their code is imported as it is; munch, cv2, skimage and ffmpeg, which StarGAN v2 imports for other
 purposes, are given as empty modules. Both sides have the same seeded weights: the time does not depend on them.
-Times are the median of interleaved runs; memory is the growth of peak resident size in a run, each in a fresh process (Linux).
+Times are the processor's, the median of interleaved runs, so that a machine that does other work too gives the same ratios; memory
+is the growth of peak resident size in a run, the median of fresh processes (Linux).
 """
 
 from __future__ import annotations
@@ -207,9 +208,9 @@ def main() -> None:
                 a, b = theirs(x), ours(x)
                 for _ in range(args.repeats):
                     for name, run in (("theirs", theirs), ("ours", ours)):
-                        start = time.perf_counter()
+                        start = time.process_time()
                         run(x)
-                        times[name].append(time.perf_counter() - start)
+                        times[name].append(time.process_time() - start)
             t, o = (statistics.median(times[name]) for name in ("theirs", "ours"))
             options = ["--sources", str(args.sources), "--threads", str(args.threads), "--cases", case, "--size", str(size)]
             memory = [growth_of(__file__, [*options, "--side", side]) for side in ("theirs", "ours")]

@@ -1,6 +1,6 @@
-"""Style transfer in pure PyTorch: it knows nothing of ComfyUI, of nodes or of files on a screen.
+"""Style transfer in pure PyTorch: it knows nothing of ComfyUI, of nodes or of what is on a screen.
 
-From the ground up (a wing imports only from floors below its own, `tests/registry/test_walls.py` holds the table):
-progress; ops, weights; canvas, encoders, decoders, lora, video; stylization, translation, generation, objectives;
-optimization, metrics; architecture, families; library; training.
+From the ground up (a wing imports only from floors below its own; `tests/registry/test_walls.py` is the table): progress;
+ops, weights; canvas, encoders, lora, video; decoders, generation, objectives, translation; metrics, optimization,
+stylization; architecture; families; library, training.
 """

@@ -48,6 +48,29 @@ class Architecture:
     with_settings: Callable[[Any, Mapping[str, str]], Any] | None = None
 
 
+def part(
+    identity: str,
+    title: str,
+    recognize: Callable[[Tensors], bool],
+    configure: Callable[[Tensors], Any],
+    build: Callable[[Any], nn.Module],
+    license: str,
+    multiple: int = 1,
+) -> Architecture:
+    """A network of a method whose authors keep each in a file of its own, under its own names."""
+    return Architecture(
+        id=identity,
+        kind="part",
+        title=title,
+        recognize=recognize,
+        configure=configure,
+        build=build,
+        rename=lambda tensors, config: dict(tensors),
+        license=license,
+        multiple=multiple,
+    )
+
+
 def shape(tensors: Tensors, name: str) -> tuple[int, ...]:
     """Shape of a tensor, () where the name is missing."""
     return tuple(tensors[name].shape) if name in tensors else ()

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..ops.blending import mean_of_rows, shares_of
 from .generator import Generator
 
 Pairing = Literal["one to one", "grid"]
@@ -182,13 +183,10 @@ def blend(parts: Sequence[Latents], weights: Sequence[float]) -> Latents:
     """The weighted mean of several, batches row by row; only the proportions of the weights count."""
     for part in parts[1:]:
         check_alike(parts[0], part)
-    count = max(len(part) for part in parts)
-    rows = torch.arange(count)
-    values, total, text = torch.zeros(()), sum(weights), []
-    for part, weight in zip(parts, weights, strict=True):
-        values = values + part.values[rows % len(part)] * (weight / total)
-        text.append(f"{weight / total:.3g} ({part.summary})")
-    return replace(parts[0], values=values, summary=" + ".join(text)[:LONGEST_SUMMARY], noise=())
+    shares = shares_of(weights, len(parts))
+    values = mean_of_rows([part.values for part in parts], shares)
+    text = " + ".join(f"{share:.3g} ({part.summary})" for part, share in zip(parts, shares, strict=True))
+    return replace(parts[0], values=values, summary=text[:LONGEST_SUMMARY], noise=())
 
 
 def joined(parts: Sequence[Latents]) -> Latents:

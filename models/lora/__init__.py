@@ -1,1 +1,1 @@
-"""Low-rank adaptations of diffusion models as files: their blocks, what they are, and their merging."""
+"""LoRA files: files (read), names and modules (what belongs together), facts (what a file says of itself), blocks, merge."""

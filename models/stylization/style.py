@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..ops.batches import rows_of
+from ..ops.blending import shares_of, stops_on_the_way
+
 SHARES = "shares"
 
 
@@ -42,11 +45,11 @@ class Style:
         """Rows start to stop of a value, repeated without end. Raises ValueError for a value that is not there."""
         if name not in self.values:
             raise ValueError(f"the style of {self.kind} has no {name}: take it from its pictures again")
-        return _rows(self.values[name], start, stop)
+        return rows_of(self.values[name], start, stop)
 
     def take(self, start: int, stop: int) -> Style:
         """Rows start to stop, repeated without end."""
-        return Style(self.kind, {name: _rows(value, start, stop) for name, value in self.values.items()}, self.summary)
+        return Style(self.kind, {name: rows_of(value, start, stop) for name, value in self.values.items()}, self.summary)
 
     def to(self, device: torch.device | str) -> Style:
         """The same on a device."""
@@ -63,13 +66,11 @@ def blend(styles: Sequence[Style], weights: Sequence[float]) -> Style:
     Raises ValueError for no styles, styles of different kinds, values of different sizes, or weights that do not fit.
     """
     _check(styles)
-    if len(weights) != len(styles) or min(weights) < 0 or sum(weights) <= 0:
-        raise ValueError(f"weights must be {len(styles)} numbers from 0 up, with at least one above 0")
+    shares = shares_of(weights, len(styles))
     batch = max(style.batch for style in styles)
     even = [style if style.batch in (1, batch) else style.take(0, batch) for style in styles]
-    total = sum(weights)
-    words = " + ".join(f"{weight / total:.2g} {style.summary}" for style, weight in zip(styles, weights, strict=True))
-    return _mixed(even, torch.tensor([[weight / total for weight in weights]]), words)
+    words = " + ".join(f"{share:.2g} {style.summary}" for style, share in zip(styles, shares, strict=True))
+    return _mixed(even, torch.tensor([shares]), words)
 
 
 def interpolate(styles: Sequence[Style], frames: int, loop: bool = False) -> Style:
@@ -84,10 +85,8 @@ def interpolate(styles: Sequence[Style], frames: int, loop: bool = False) -> Sty
         raise ValueError(f"styles holds {len(stops)} style: connect at least two to move between")
     if frames < 2:
         raise ValueError(f"frames is {frames}: give at least 2")
-    spans = len(stops) if loop else len(stops) - 1
-    at = torch.linspace(0, spans, frames + 1 if loop else frames, dtype=torch.float64)[:frames]
-    low = at.floor().long().clamp_max(spans - 1)
-    share = (at - low).float()
+    low, along = stops_on_the_way(len(stops) if loop else len(stops) - 1, frames, loop)
+    share = along.float()
     weights = torch.zeros(frames, len(stops))
     every = torch.arange(frames)
     weights[every, low] = 1 - share
@@ -109,17 +108,11 @@ def _mixed(styles: Sequence[Style], weights: Tensor, summary: str) -> Style:
             ).sum(0)
         elif name == SHARES:
             batch = max(len(weights), *(len(value) for value in found))
-            values[name] = torch.cat([_rows(v, 0, batch) * w[:, None] for v, w in zip(found, by, strict=True)], dim=1)
+            values[name] = torch.cat([rows_of(v, 0, batch) * w[:, None] for v, w in zip(found, by, strict=True)], dim=1)
         else:
             batch = max(len(value) for value in found)
-            values[name] = torch.cat([_rows(value, 0, batch) for value in found], dim=1)
+            values[name] = torch.cat([rows_of(value, 0, batch) for value in found], dim=1)
     return Style(first.kind, values, summary)
-
-
-def _rows(value: Tensor, start: int, stop: int) -> Tensor:
-    if (start, stop) == (0, len(value)):
-        return value
-    return value[torch.arange(start, stop, device=value.device) % len(value)]
 
 
 def _check(styles: Sequence[Style]) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..ops.blending import great_circle, mean_of_rows, shares_of, stops_on_the_way
+
 Path = Literal["straight", "arc"]
 
 
@@ -37,13 +39,7 @@ def blend(codes: Sequence[StyleCode], weights: Sequence[float]) -> StyleCode:
     Raises ValueError for no codes, codes of different networks, or weights that do not fit.
     """
     family = _family(codes)
-    if len(weights) != len(codes) or min(weights) < 0 or sum(weights) <= 0:
-        raise ValueError(f"weights must be {len(codes)} numbers from 0 up, with at least one above 0")
-    rows = max(len(code) for code in codes)
-    total = sum(weights)
-    mixed = torch.zeros(rows, codes[0].values.shape[1])
-    for code, weight in zip(codes, weights, strict=True):
-        mixed += weight / total * _rows(code, rows)
+    mixed = mean_of_rows([code.values for code in codes], shares_of(weights, len(codes)))
     return StyleCode(mixed, family, _domain(codes))
 
 
@@ -62,24 +58,9 @@ def interpolate(codes: Sequence[StyleCode], frames: int, path: Path = "straight"
         raise ValueError(f"frames is {frames}: give at least 2")
     if closed:
         stops = torch.cat([stops, stops[:1]])
-    at = torch.linspace(0, len(stops) - 1, frames + 1 if closed else frames, dtype=torch.float64)[:frames]
-    low = at.floor().long().clamp_max(len(stops) - 2)
-    share = (at - low).float()[:, None]
-    a, b = stops[low], stops[low + 1]
-    return StyleCode(torch.lerp(a, b, share) if path == "straight" else _arc(a, b, share), family, _domain(codes))
-
-
-def _arc(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
-    lengths = (a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True))
-    unit_a, unit_b = (x / length.clamp_min(1e-12) for x, length in zip((a, b), lengths, strict=True))
-    angle = (unit_a * unit_b).sum(dim=1, keepdim=True).clamp(-1, 1).acos()
-    sine = angle.sin()
-    turned = (((1 - share) * angle).sin() * unit_a + (share * angle).sin() * unit_b) / sine.clamp_min(1e-6)
-    return torch.where(sine > 1e-3, turned * torch.lerp(*lengths, share), torch.lerp(a, b, share))
-
-
-def _rows(code: StyleCode, rows: int) -> Tensor:
-    return code.values[torch.arange(rows) % len(code)]
+    span, along = stops_on_the_way(len(stops) - 1, frames, closed)
+    a, b, share = stops[span], stops[span + 1], along.float()[:, None]
+    return StyleCode(torch.lerp(a, b, share) if path == "straight" else great_circle(a, b, share), family, _domain(codes))
 
 
 def _family(codes: Sequence[StyleCode]) -> str:

@@ -11,7 +11,8 @@ from ...models.generation.latents import Latents, of_generator, parse_rows
 from ..host.feedback import Watch
 from ..host.networks import on_device
 from ..host.sockets import DirectionsSocket, GeneratorSocket, Hosted, WSocket
-from .latents import MAPPING_BYTES, MOST_FRAMES, layers
+from ..host.widgets import MOST_FRAMES
+from .latents import MAPPING_BYTES, layers
 
 MOST_DIRECTIONS = 512
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.generation.latent_file import SUFFIX, read_latents, write_latents
+from ...models.generation.latent_file import read_latents, write_latents
 from ...models.generation.latents import Latents
+from ...models.weights.kept import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
 from ..host.sockets import WSocket
+from ..host.widgets import saved_choice, saved_name
 
 SAVED = Saved("style_atelier_w", SUFFIX, "Save W")
 
@@ -27,11 +29,7 @@ class SaveW(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 WSocket.Input("w", tooltip="The points to save."),
-                io.String.Input(
-                    "name",
-                    default="portrait",
-                    tooltip="Name of the file, also with folders as in faces/anna. A number is added; nothing is overwritten.",
-                ),
+                saved_name("portrait", "faces/anna"),
             ],
             outputs=[WSocket.Output(display_name="w", tooltip="The same points.")],
         )
@@ -47,7 +45,6 @@ class LoadW(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = SAVED.choices()
         return io.Schema(
             node_id="StyleAtelierLoadW",
             display_name="Load W",
@@ -55,12 +52,7 @@ class LoadW(io.ComfyNode):
             description="Loads points of W that Save W has saved.",
             search_aliases=["load latent", "load face", "import w"],
             inputs=[
-                io.Combo.Input(
-                    "name",
-                    options=choices,
-                    default=choices[-1],
-                    tooltip="A file of output/style_atelier_w. Press R to list new ones.",
-                ),
+                saved_choice(SAVED),
             ],
             outputs=[WSocket.Output(display_name="w", tooltip="The points, with what is known of how they came about.")],
         )

@@ -11,20 +11,13 @@ from ..host.feedback import show
 from ..host.images import read_weights, slots
 from ..host.networks import on_device
 from ..host.sockets import GeneratorSocket, Hosted, WSocket
+from ..host.widgets import MOST_FRAMES, grown, proportions
 
-MOST_PARTS = 16
-MOST_FRAMES = 4096
 MAPPING_BYTES = 64.0 * 1024**2
 MIXED = ["none", "coarse", "middle", "fine", "coarse, middle", "middle, fine"]
 LAYERS_TOOLTIP = (
     "Which rows of W: coarse (pose, shape), middle (features, hair), fine (colors, texture), all, or rows such as 0-3, 8."
 )
-
-
-def several(tooltip: str) -> io.Autogrow.Input:
-    """An input that grows a socket at a time."""
-    template = io.Autogrow.TemplatePrefix(WSocket.Input("w", tooltip=tooltip), prefix="w", min=1, max=MOST_PARTS)
-    return io.Autogrow.Input("points", template=template, tooltip=tooltip)
 
 
 def layers(default: str = "all") -> io.String.Input:
@@ -212,12 +205,8 @@ class BlendW(io.ComfyNode):
             description="Mixes points of W into one between them.",
             search_aliases=["average faces", "latent blend", "interpolate latents", "breed"],
             inputs=[
-                several("Points of W; a socket for the next appears as you connect."),
-                io.String.Input(
-                    "weights",
-                    default="",
-                    tooltip="How much of each, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
-                ),
+                grown("points", WSocket, "w", "Points of W; a socket for the next appears as you connect.", least=1, most=16),
+                proportions(),
             ],
             outputs=[WSocket.Output(display_name="w", tooltip="The mixture; batches are mixed row by row.")],
         )
@@ -240,7 +229,14 @@ class WalkW(io.ComfyNode):
             description="Makes the frames of a walk through points of W, for a morphing video; also as a loop.",
             search_aliases=["latent walk", "interpolation video", "morph", "loop", "slerp", "spline"],
             inputs=[
-                several("Stops of the walk: a batch is several. A socket for the next appears as you connect."),
+                grown(
+                    "points",
+                    WSocket,
+                    "w",
+                    "Stops of the walk: a batch is several. A socket for the next appears as you connect.",
+                    least=1,
+                    most=16,
+                ),
                 io.Int.Input("frames", default=48, min=2, max=MOST_FRAMES, step=1, tooltip="How many points to make."),
                 io.Combo.Input(
                     "path",

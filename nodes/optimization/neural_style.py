@@ -10,7 +10,8 @@ from ...models.ops.color import luminance_only
 from ...models.optimization.presets import PRESETS, with_wishes
 from ..host.images import from_image, read_weights, to_image, wire_format
 from ..host.sockets import EncoderSocket, Hosted
-from ..stylization.stylize import LARGEST_SIZE, grown
+from ..host.widgets import grown, memory_budget, proportions
+from ..stylization.stylize import LARGEST_SIZE
 from ..stylization.stylize import Job as Pictures
 from ..stylization.taken import Styles
 from .optimize import BUDGET_TOOLTIP, SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
@@ -91,11 +92,7 @@ class NeuralStyle(io.ComfyNode):
                     tooltip=SEED_TOOLTIP,
                 ),
                 io.Float.Input("style_size", default=1.0, min=0.0, max=8.0, step=0.05, tooltip=STYLE_SIZE_TOOLTIP),
-                io.String.Input(
-                    "style_weights",
-                    default="",
-                    tooltip="How much of each style, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
-                ),
+                proportions("style_weights", of="style"),
                 EncoderSocket.Input(
                     "encoder",
                     optional=True,
@@ -114,9 +111,7 @@ class NeuralStyle(io.ComfyNode):
                     "style_mask",
                     "Which part of each style picture to take the style from. May be left out for some.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(BUDGET_TOOLTIP),
             ],
             outputs=result_outputs(),
         )

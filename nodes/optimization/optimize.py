@@ -12,6 +12,7 @@ from ...models.objectives.text import TextObjective
 from ...models.optimization.engine import OptimizeSettings
 from ..host.images import Picture, from_image, to_image, wire_format
 from ..host.sockets import ObjectiveSocket
+from ..host.widgets import memory_budget
 from .run import Job, carry_out
 from .wires import Wired, check_objective
 
@@ -155,9 +156,7 @@ class Optimize(io.ComfyNode):
                     tooltip="When only weights changed since the last run, go on from its picture. Off begins anew every time, "
                     "which makes a picture that others can make too.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(BUDGET_TOOLTIP),
             ],
             outputs=result_outputs(),
         )

@@ -18,7 +18,8 @@ from ..host.memory import MIB, pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.peak import Peak
 from ..host.sockets import Hosted, StylizerSocket
-from .features import BUDGET_TOOLTIP, STRENGTH_TOOLTIP
+from ..host.widgets import memory_budget
+from .features import STRENGTH_TOOLTIP
 from .stylize import LARGEST_SIZE
 
 MOST_STYLIZERS = 16
@@ -80,9 +81,7 @@ class CompareStylizers(io.ComfyNode):
                     step=8,
                     tooltip="Shorter side of the results in pixels; 0 keeps the photo's size.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 io.Image.Output(display_name="grid", tooltip="Photo, style and all results, with name, seconds and peak memory."),

@@ -16,12 +16,9 @@ from ..host.images import from_image, from_mask, read_names, read_weights, slots
 from ..host.memory import compute, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import DecoderSocket, EncoderSocket, FeaturesSocket, Hosted
+from ..host.widgets import grown, memory_budget, proportions
 
 CATEGORY = "Style Atelier/parts"
-BUDGET_TOOLTIP = (
-    "How much memory the work may take, in GiB. Larger pictures are worked in "
-    "tiles, with the same result. 0 takes half of what is free, and at most 0.75 GiB on the processor."
-)
 BLEND_TOOLTIP = "What to mix: features of one encoder and of pictures of the same size. A new socket appears as you connect."
 STRENGTH_TOOLTIP = "How far to go: 0 keeps the content as it is, 1 gives the full style."
 CONTENT_MASK_TOOLTIP = (
@@ -50,9 +47,7 @@ class Encode(io.ComfyNode):
                     tooltip="Which of the encoder's layers to read, such as relu1_1, relu4_1. "
                     "Leave empty for those that its decoder takes.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 FeaturesSocket.Output(display_name="features", tooltip="For AdaIN, WCT, Blend Features or Decode Features.")
@@ -179,18 +174,8 @@ class BlendFeatures(io.ComfyNode):
             description="Mixes features of several styles, or of a style and the content, before decoding.",
             search_aliases=["mix styles", "interpolate styles", "style blending", "average features"],
             inputs=[
-                io.Autogrow.Input(
-                    "features",
-                    template=io.Autogrow.TemplatePrefix(
-                        FeaturesSocket.Input("features", tooltip=BLEND_TOOLTIP), prefix="features", min=2, max=8
-                    ),
-                    tooltip=BLEND_TOOLTIP,
-                ),
-                io.String.Input(
-                    "weights",
-                    default="",
-                    tooltip="How much of each, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
-                ),
+                grown("features", FeaturesSocket, "features", BLEND_TOOLTIP, least=2),
+                proportions(),
             ],
             outputs=[FeaturesSocket.Output(display_name="features", tooltip="For Decode Features.")],
         )
@@ -223,9 +208,7 @@ class Decode(io.ComfyNode):
             inputs=[
                 DecoderSocket.Input("decoder", tooltip="From Load Style Decoder: the one that belongs to the encoder."),
                 FeaturesSocket.Input("features", tooltip="From Encode Picture, AdaIN, WCT or Blend Features."),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The picture.")],
         )

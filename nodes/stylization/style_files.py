@@ -6,10 +6,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...models.stylization.style_file import SUFFIX, read_style, write_style
+from ...models.stylization.style_file import read_style, write_style
+from ...models.weights.kept import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
 from ..host.sockets import StyleSocket
+from ..host.widgets import saved_choice, saved_name
 from .taken import from_style
 
 SAVED = Saved("style_atelier_styles", SUFFIX, "Save Style")
@@ -29,11 +31,7 @@ class SaveStyle(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 StyleSocket.Input("style", tooltip="The style to save, or a batch."),
-                io.String.Input(
-                    "name",
-                    default="painting",
-                    tooltip="Name of the file, also with folders as in monet/lilies. A number is added; nothing is overwritten.",
-                ),
+                saved_name("painting", "monet/lilies"),
             ],
             outputs=[StyleSocket.Output(display_name="style", tooltip="The same style.")],
         )
@@ -50,7 +48,6 @@ class LoadStyle(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = SAVED.choices()
         return io.Schema(
             node_id="StyleAtelierLoadStyle",
             display_name="Load Style",
@@ -58,12 +55,7 @@ class LoadStyle(io.ComfyNode):
             description="Loads a style that Save Style has saved. It works with the stylizer that it was taken with.",
             search_aliases=["import style", "style vector", "load style code", "style preset", "reuse style"],
             inputs=[
-                io.Combo.Input(
-                    "name",
-                    options=choices,
-                    default=choices[-1],
-                    tooltip="A file of output/style_atelier_styles. Press R to list new ones.",
-                ),
+                saved_choice(SAVED),
             ],
             outputs=[StyleSocket.Output(display_name="style", tooltip="For Stylize, Stylize Video and the style nodes.")],
         )

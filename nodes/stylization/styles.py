@@ -16,18 +16,10 @@ from ..host.images import from_image, from_mask, read_weights, slots, socket, wi
 from ..host.memory import pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket
-from .features import BUDGET_TOOLTIP
+from ..host.widgets import grown, memory_budget, proportions, walk_frames, walk_loop
 from .taken import from_style
 
 CATEGORY = "Style Atelier/styles"
-MOST_STYLES = 16
-MOST_FRAMES = 4096
-
-
-def several(tooltip: str) -> io.Autogrow.Input:
-    """An input that grows a socket at a time."""
-    template = io.Autogrow.TemplatePrefix(StyleSocket.Input("style", tooltip=tooltip), prefix="style", min=1, max=MOST_STYLES)
-    return io.Autogrow.Input("styles", template=template, tooltip=tooltip)
 
 
 def read_styles(grown: io.Autogrow.Type) -> list[Style]:
@@ -67,9 +59,7 @@ class EncodeStyle(io.ComfyNode):
                     tooltip="For networks that were trained for some styles: the name of one, such as style 3, in place of a "
                     "picture. Leave empty for all others.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 StyleSocket.Output(
@@ -127,12 +117,15 @@ class BlendStyles(io.ComfyNode):
             description="Mixes styles of the same stylizer into one.",
             search_aliases=["mix styles", "average styles", "style interpolation", "style mixing", "combine styles"],
             inputs=[
-                several("A style; a socket for the next appears as you connect. All must be taken with one stylizer."),
-                io.String.Input(
-                    "weights",
-                    default="",
-                    tooltip="How much of each style, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
+                grown(
+                    "styles",
+                    StyleSocket,
+                    "style",
+                    "A style; a socket for the next appears as you connect. All must be taken with one stylizer.",
+                    least=1,
+                    most=16,
                 ),
+                proportions(of="style"),
             ],
             outputs=[StyleSocket.Output(display_name="style", tooltip="The mixture; batches are mixed row by row.")],
         )
@@ -155,16 +148,16 @@ class InterpolateStyles(io.ComfyNode):
             description="Makes the steps of a walk through styles: one picture that changes its style, or a clip that does.",
             search_aliases=["style animation", "style morph", "style walk", "animate style", "lerp styles", "style transition"],
             inputs=[
-                several("A stop of the walk; a batch of styles is several. All must be taken with one stylizer."),
-                io.Int.Input(
-                    "frames",
-                    default=24,
-                    min=2,
-                    max=MOST_FRAMES,
-                    step=1,
-                    tooltip="How many styles to make, from the first stop to the last.",
+                grown(
+                    "styles",
+                    StyleSocket,
+                    "style",
+                    "A stop of the walk; a batch of styles is several. All must be taken with one stylizer.",
+                    least=1,
+                    most=16,
                 ),
-                io.Boolean.Input("loop", default=False, tooltip="Walk back to the first stop, so that the animation can repeat."),
+                walk_frames("styles"),
+                walk_loop(),
             ],
             outputs=[
                 StyleSocket.Output(

@@ -17,10 +17,10 @@ from ..host.images import Picture, from_image, from_mask, read_weights, slots, s
 from ..host.memory import pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket
-from .features import BUDGET_TOOLTIP, STRENGTH_TOOLTIP
+from ..host.widgets import grown, memory_budget
+from .features import STRENGTH_TOOLTIP
 from .taken import Styles
 
-MOST_STYLES = 8
 LARGEST_SIZE = 16384
 STYLES_TOOLTIP = (
     "The picture whose style to take. A socket for the next appears as you connect; several are mixed. Stylizers of one style "
@@ -41,14 +41,6 @@ PRECISION_TOOLTIP = (
     "half computes in half precision on a graphics card: faster, half the memory. Only methods whose pictures stay the same to a "
     "few levels of 255 do so: Pocket, AdaIN, fast neural style and magenta's."
 )
-
-
-def grown(
-    id: str, kind: type[io.ComfyTypeIO], item: str, tooltip: str, least: int = 0, optional: bool = True
-) -> io.Autogrow.Input:
-    """An input that grows a socket at a time, up to one for each style."""
-    template = io.Autogrow.TemplatePrefix(kind.Input(item, tooltip=tooltip), prefix=item, min=least, max=MOST_STYLES)
-    return io.Autogrow.Input(id, template=template, optional=optional and not least, tooltip=tooltip)
 
 
 class Stylize(io.ComfyNode):
@@ -102,9 +94,7 @@ class Stylize(io.ComfyNode):
                     tooltip="Shorter side of the result in pixels; 0 keeps the photo's size. "
                     "Smaller means broader strokes, and is faster.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
                 grown("taken_styles", StyleSocket, "taken_style", TAKEN_TOOLTIP),
                 io.Combo.Input(
                     "precision",
@@ -201,7 +191,9 @@ class Job:
                 )
         missing = numbered.keys() - where.keys()
         if where and missing:
-            raise ValueError(f"{socket('content_mask', min(missing))} is missing: connect one content mask for each style, or none.")
+            raise ValueError(
+                f"{socket('content_mask', min(missing))} is missing: connect one content mask for each style, or none."
+            )
         sources = tuple(
             from_mask(source[slot], socket("style_mask", slot), item.batch) if slot in source else None
             for slot, item in zip(numbered, styles.items, strict=True)

@@ -22,8 +22,9 @@ from ..host.memory import pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket, VideoSocket
 from ..host.video import Clip, Frame, Writer, clip_of, input_kinds
-from .features import BUDGET_TOOLTIP, STRENGTH_TOOLTIP
-from .stylize import KEEP_COLOR_TOOLTIP, LARGEST_SIZE, PRECISION_TOOLTIP, STYLES_TOOLTIP, WEIGHTS_TOOLTIP, grown
+from ..host.widgets import grown, memory_budget
+from .features import STRENGTH_TOOLTIP
+from .stylize import KEEP_COLOR_TOOLTIP, LARGEST_SIZE, PRECISION_TOOLTIP, STYLES_TOOLTIP, WEIGHTS_TOOLTIP
 from .taken import Styles
 
 CUTS_TOOLTIP = "How readily a jump in the picture is taken for a cut between scenes: 1 is usual, more finds more, 0 finds none."
@@ -126,9 +127,7 @@ class StylizeVideo(io.ComfyNode):
                     "sharing, 0 loses nothing.",
                 ),
                 io.Combo.Input("precision", options=["full", "half"], default="full", advanced=True, tooltip=PRECISION_TOOLTIP),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 VideoSocket.Output(

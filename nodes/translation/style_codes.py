@@ -12,19 +12,12 @@ from ...models.translation.style_code import StyleCode as Code
 from ..host.images import from_image, read_numbers, read_weights, slots
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleCodeSocket, TranslatorSocket
+from ..host.widgets import MOST_FRAMES, grown, proportions, walk_frames, walk_loop
 from .translate import LARGEST_SEED
 
 FIRST_DOMAIN = "automatic"
 DOMAINS = [FIRST_DOMAIN, "A", "B", "female", "male", "cat", "dog", "wild", *(f"domain {i}" for i in range(1, 11))]
-MOST_CODES = 8
-MOST_FRAMES = 4096
 BYTES_PER_PIXEL = 3000.0
-
-
-def several(tooltip: str) -> io.Autogrow.Input:
-    """An input that grows a socket at a time."""
-    template = io.Autogrow.TemplatePrefix(StyleCodeSocket.Input("code", tooltip=tooltip), prefix="code", min=1, max=MOST_CODES)
-    return io.Autogrow.Input("codes", template=template, tooltip=tooltip)
 
 
 class StyleCode(io.ComfyNode):
@@ -136,12 +129,15 @@ class BlendStyleCodes(io.ComfyNode):
             description="Mixes style codes of the same translator into one.",
             search_aliases=["mix styles", "style mixing", "average style codes", "style arithmetic"],
             inputs=[
-                several("A style code; a socket for the next appears as you connect. All must be of one translator."),
-                io.String.Input(
-                    "weights",
-                    default="",
-                    tooltip="How much of each code, such as 2, 1. Only the proportions count. Leave empty for equal parts.",
+                grown(
+                    "codes",
+                    StyleCodeSocket,
+                    "code",
+                    "A style code; a socket for the next appears as you connect. All must be of one translator.",
+                    least=1,
+                    most=8,
                 ),
+                proportions(of="code"),
             ],
             outputs=[StyleCodeSocket.Output(display_name="style", tooltip="The mixture; batches are mixed row by row.")],
         )
@@ -164,22 +160,22 @@ class InterpolateStyleCodes(io.ComfyNode):
             description="Makes the steps of a walk through style codes, for an animation of one picture changing its style.",
             search_aliases=["style animation", "latent walk", "morph styles", "slerp", "lerp"],
             inputs=[
-                several("A stop of the walk; a batch of codes is several. All must be of one translator."),
-                io.Int.Input(
-                    "frames",
-                    default=24,
-                    min=2,
-                    max=MOST_FRAMES,
-                    step=1,
-                    tooltip="How many codes to make, from the first stop to the last.",
+                grown(
+                    "codes",
+                    StyleCodeSocket,
+                    "code",
+                    "A stop of the walk; a batch of codes is several. All must be of one translator.",
+                    least=1,
+                    most=8,
                 ),
+                walk_frames("codes"),
                 io.Combo.Input(
                     "path",
                     options=["straight", "arc"],
                     default="straight",
                     tooltip="straight moves along a line; arc keeps the length of codes that were drawn by chance (MUNIT).",
                 ),
-                io.Boolean.Input("loop", default=False, tooltip="Walk back to the first stop, so that the animation can repeat."),
+                walk_loop(),
             ],
             outputs=[
                 StyleCodeSocket.Output(display_name="style", tooltip="A batch of codes: Translate makes a picture for each.")

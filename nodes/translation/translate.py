@@ -17,7 +17,7 @@ from ..host.images import from_image, take, to_image, to_wire, wire_format
 from ..host.memory import piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleCodeSocket, TranslatorSocket
-from ..stylization.features import BUDGET_TOOLTIP
+from ..host.widgets import memory_budget
 
 LARGEST_SEED = 0xFFFFFFFFFFFFFFFF
 STYLES_AT_ONCE = 64  # of one picture, whose results are on the device together
@@ -108,9 +108,7 @@ class Translate(io.ComfyNode):
                     tooltip="half computes in half precision on a graphics card: faster, half the memory, the picture differs "
                     "by a level or two of 255. StarGAN v2, photo2cartoon and the processor always work in full.",
                 ),
-                io.Float.Input(
-                    "memory_budget", default=0.0, min=0.0, max=256.0, step=0.25, advanced=True, tooltip=BUDGET_TOOLTIP
-                ),
+                memory_budget(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="One picture for each of the image's or of the style's."),

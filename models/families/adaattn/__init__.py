@@ -4,12 +4,9 @@ video, which are read together with the normalized VGG-19 under the names of `PA
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from ...architecture import Architecture, Tensors, shape, split
+from ...architecture import Architecture, Tensors, part, shape, split
 from ..vgg import NORMALIZED, is_normalized
 from .network import (
     DECODER_PLACES,
@@ -106,26 +103,6 @@ def transformer_config(tensors: Tensors) -> TransformerConfig:
     return TransformerConfig(attention_config(tensors, "attn_adain_4_1."), attention_config(tensors, "attn_adain_5_1."))
 
 
-def _part(
-    identity: str,
-    title: str,
-    recognize: Callable[[Tensors], bool],
-    configure: Callable[[Tensors], Any],
-    build: Callable[[Any], nn.Module],
-) -> Architecture:
-    return Architecture(
-        id=identity,
-        kind="part",
-        title=title,
-        recognize=recognize,
-        configure=configure,
-        build=build,
-        rename=lambda tensors, config: dict(tensors),
-        license="Apache-2.0",
-        multiple=16,
-    )
-
-
 ARCHITECTURES = (
     Architecture(
         id="adaattn",
@@ -139,13 +116,15 @@ ARCHITECTURES = (
         multiple=16,
         stylizer=AdaAttN,
     ),
-    _part(
+    part(
         "adaattn-attention",
         "AdaAttN's attention at relu3_1",
         lambda tensors: len(tensors) == 2 * len(PROJECTIONS) and holds_attention(tensors),
         attention_config,
         Attention,
+        "Apache-2.0",
+        16,
     ),
-    _part("adaattn-transformer", "AdaAttN's deeper attentions", is_transformer, transformer_config, Transformer),
-    _part("adaattn-decoder", "AdaAttN's decoder", is_decoder, decoder_config, Decoder),
+    part("adaattn-transformer", "AdaAttN's deeper attentions", is_transformer, transformer_config, Transformer, "Apache-2.0", 16),
+    part("adaattn-decoder", "AdaAttN's decoder", is_decoder, decoder_config, Decoder, "Apache-2.0", 16),
 )

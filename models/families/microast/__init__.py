@@ -6,12 +6,9 @@ encoders have the same names and shapes, so that their files cannot be told apar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from ...architecture import Architecture, Tensors, shape, split
+from ...architecture import Architecture, Tensors, part, shape, split
 from .network import MicroAST, MicroASTConfig, MicroDecoder, MicroEncoder, Modulator
 from .stylize import MicroASTStylizer
 
@@ -75,25 +72,6 @@ def whole_of(tensors: Tensors, config: MicroASTConfig) -> dict[str, Tensor]:
     return {f"{name}.{key}": tensor for name, part in split(tensors, PARTS).items() for key, tensor in part.items()}
 
 
-def _part(
-    identity: str,
-    title: str,
-    recognize: Callable[[Tensors], bool],
-    configure: Callable[[Tensors], MicroASTConfig],
-    build: Callable[[Any], nn.Module],
-) -> Architecture:
-    return Architecture(
-        id=identity,
-        kind="part",
-        title=title,
-        recognize=recognize,
-        configure=configure,
-        build=build,
-        rename=lambda tensors, config: dict(tensors),
-        license="MIT",
-    )
-
-
 ARCHITECTURES = (
     Architecture(
         id="microast",
@@ -106,7 +84,7 @@ ARCHITECTURES = (
         license="MIT",
         stylizer=MicroASTStylizer,
     ),
-    _part("microast-encoder", "MicroAST's content or style encoder", is_encoder, encoder_config, MicroEncoder),
-    _part("microast-modulator", "MicroAST's modulator", is_modulator, modulator_config, Modulator),
-    _part("microast-decoder", "MicroAST's decoder", is_decoder, decoder_config, MicroDecoder),
+    part("microast-encoder", "MicroAST's content or style encoder", is_encoder, encoder_config, MicroEncoder, "MIT"),
+    part("microast-modulator", "MicroAST's modulator", is_modulator, modulator_config, Modulator, "MIT"),
+    part("microast-decoder", "MicroAST's decoder", is_decoder, decoder_config, MicroDecoder, "MIT"),
 )
