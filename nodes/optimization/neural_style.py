@@ -33,7 +33,10 @@ class NeuralStyle(io.ComfyNode):
             category="Style Atelier",
             description="Paints a picture in the style of another by optimization, as Gatys did: minutes instead of seconds, and "
             "the most faithful strokes. Keep this takes the picture so far at any time.",
-            search_aliases=["gatys", "neural style transfer", "style transfer", "neural-style", "slow style transfer", "nst"],
+            search_aliases=[
+                *("gatys", "neural style transfer", "style transfer", "neural-style", "slow style transfer", "nst"),
+                *("oil painting", "van gogh", "texture", "风格迁移", "油画", "梵高", "纹理"),
+            ],
             inputs=[
                 io.Image.Input("content", tooltip="The picture to paint anew, or a batch. Its transparency is kept."),
                 grown(

@@ -57,6 +57,8 @@ class Stylize(io.ComfyNode):
             search_aliases=[
                 *("style transfer", "neural style", "artistic filter", "paint like", "adain", "wct", "arbitrary style"),
                 *("fast neural style", "johnson", "microast", "adaattn", "cap-vstnet", "styleformer", "magenta", "regions"),
+                *("oil painting", "van gogh", "monet", "sketch", "filter", "texture", "painting", "watercolor"),
+                *("风格迁移", "油画", "梵高", "莫奈", "素描", "滤镜", "水彩", "绘画"),
             ],
             inputs=[
                 StylizerSocket.Input("stylizer", tooltip="From Load Stylizer."),

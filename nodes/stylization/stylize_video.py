@@ -74,7 +74,7 @@ class StylizeVideo(io.ComfyNode):
             "length: only a few frames are in memory. Sound and frame rate are kept; Keep this takes what is done.",
             search_aliases=[
                 *("video style transfer", "stylize frames", "animate style", "rotoscope", "flicker", "temporal consistency"),
-                *("vid2vid", "neural style video", "fast neural style video"),
+                *("vid2vid", "neural style video", "fast neural style video", "film", "视频风格", "动漫"),
             ],
             inputs=[
                 StylizerSocket.Input("stylizer", tooltip="From Load Stylizer."),
