@@ -25,6 +25,7 @@ sys.modules["style_atelier"] = package
 from style_atelier.docs.workflows.columns import Node, placed  # noqa: E402
 from style_atelier.tests.browser import geometry  # noqa: E402
 from style_atelier.tests.browser.page import FLAGS, Page  # noqa: E402
+from style_atelier.tests.examples import path_of  # noqa: E402
 from style_atelier.tests.host import workflows  # noqa: E402
 from style_atelier.tests.host.comfy import Comfy, find_comfyui  # noqa: E402
 
@@ -127,7 +128,7 @@ def main(names: list[str]) -> None:
                 seen = measured(in_dom, workflow, name, True)
                 both = {id: (max(w, seen[id][0]), max(h, seen[id][1])) for id, (w, h) in sizes[name].items()}
                 text = json.dumps(laid_out(workflow, both), indent=1, ensure_ascii=False)
-                (workflows.FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+                path_of(name).write_text(text + "\n", encoding="utf-8")
                 print(name)
         finally:
             comfy.stop()

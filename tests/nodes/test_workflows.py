@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from style_atelier.tests.pack import POCKET, ROOT, Pack
+from style_atelier.tests.examples import names, path_of
+from style_atelier.tests.pack import POCKET, Pack
 
-FOLDER = ROOT / "example_workflows"
 NAMES = [
     "first_picture",
     "adain_from_parts",
@@ -123,7 +123,7 @@ CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page add
 
 
 def read(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name).read_text(encoding="utf-8"))
 
 
 def values(node: dict[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def with_chosen(inputs: list[Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    assert set(names()) == set(NAMES)
     used = {node["type"] for name in NAMES for node in read(name)["nodes"]}
     assert used == CORE | REAL_HOST | set(pack.nodes)
 
@@ -220,7 +220,7 @@ def test_it_runs_offline_unless_it_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_thumbnail(name: str) -> None:
-    start = (FOLDER / f"{name}.jpg").read_bytes()[:3]
+    start = path_of(name, ".jpg").read_bytes()[:3]
     assert start == b"\xff\xd8\xff"
 
 
