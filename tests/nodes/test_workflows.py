@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from style_atelier import install
 from style_atelier.tests.examples import names, path_of
 from style_atelier.tests.pack import POCKET, Pack
 
@@ -78,7 +79,7 @@ VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
-SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
+SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
