@@ -41,6 +41,7 @@ from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
+from .page.keep_routes import register_keep
 from .page.weights_routes import register_routes
 from .stylization.color import KeepColor
 from .stylization.compare_stylizers import CompareStylizers
@@ -148,6 +149,7 @@ class StyleAtelier(ComfyExtension):
         """Tell the host about the model folder and the page's routes."""
         register_folder()
         register_routes()
+        register_keep()
         register_explorer()
         register_training()
 

@@ -18,12 +18,12 @@ from style_atelier.models.library.stylizers import POCKET, load_stylizer
 from style_atelier.models.stylization.style_file import write_style
 from style_atelier.models.weights.catalogue import load_catalogue
 
+from ..examples import names, path_of
 from . import golden_weights
 from .comfy import ROOT, Comfy
 
-FOLDER = ROOT / "example_workflows"
 SAMPLE_OF = {placed: sample for sample, placed in SAMPLES.items()}
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+NAMES = names()
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
@@ -41,7 +41,7 @@ def shared() -> Path:
 
 def read(name: str) -> dict[str, Any]:
     """An example workflow in the editor's format."""
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name).read_text(encoding="utf-8"))
 
 
 def is_diffusion(name: str) -> bool:
