@@ -86,6 +86,8 @@ def transfer(pack: Pack, **inputs: object) -> Any:
 def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
     keys = {f"painted{i}": each for i, each in enumerate(painted)}
     return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
+
+
 def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
     given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
     return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = (
     ("progress",),
     ("ops", "weights"),
-    ("canvas", "classical", "diffusion", "encoders", "lora", "video"),
-    ("decoders", "generation", "objectives", "translation"),
+    ("canvas", "diffusion", "encoders", "lora", "video"),
+    ("classical", "decoders", "generation", "objectives", "translation"),
     ("metrics", "optimization", "stylization"),
     ("training",),
     ("architecture",),

@@ -16,7 +16,16 @@ from style_atelier.models.weights.catalogue import CATALOGUE, load_catalogue
 from style_atelier.models.weights.errors import WeightsError
 
 # Nobody has published hashes of these: they are recorded on first use.
-UNHASHED = ("cyclegan-", "pix2pix-", "stargan2-animal-faces", "stylegan2-", "stylegan3-", "controlnext-", "art-inception", "deadiff")
+UNHASHED = (
+    "cyclegan-",
+    "pix2pix-",
+    "stargan2-animal-faces",
+    "stylegan2-",
+    "stylegan3-",
+    "controlnext-",
+    "art-inception",
+    "deadiff",
+)
 
 
 def test_written_back_it_is_the_same_file():
