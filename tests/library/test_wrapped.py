@@ -7,14 +7,16 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from style_atelier.models.architecture import Kind
 from style_atelier.models.library import generators, stylizers, translators
 from style_atelier.models.library.registry import open_checkpoint
+from style_atelier.models.library.wrapped import RANKS
 from style_atelier.models.translation.translator import TranslateOptions
 from style_atelier.models.weights.errors import WeightsError
 from style_atelier.tests.families import generator_files, johnson_files
@@ -103,6 +105,10 @@ def test_the_same_picture(form: str, tmp_path: Path, wanted: Tensor) -> None:
     path = saved(tmp_path, FORMS[form])
     for _ in range(2):  # the second time from the converted copy
         assert torch.equal(painted(path), wanted)
+
+
+def test_every_kind_has_a_rank() -> None:
+    assert set(RANKS) == set(get_args(Kind))
 
 
 def test_counters_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
