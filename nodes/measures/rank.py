@@ -20,7 +20,7 @@ from ...models.metrics.ranking import Trial, averaged, key_of, plain_name, repla
 from ...models.metrics.report import joined
 from ...models.metrics.sets import SetOptions, features_of, measure_features
 from ...models.progress import Progress
-from ...models.weights.numbered import contained
+from ...models.weights.writing import contained
 from ..host.drawing import from_pillow, to_pillow
 from ..host.feedback import Watch, show
 from ..host.folders import model_files

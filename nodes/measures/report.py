@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ...models.metrics.measurement import Measured
 from ...models.metrics.report import joined
-from ...models.weights.numbered import write_numbered
+from ...models.weights.writing import write_numbered
 from ..host.drawing import from_pillow
 from ..host.feedback import show
 from ..host.images import slots, to_image, wire_format
