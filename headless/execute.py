@@ -16,6 +16,7 @@ from ..models.weights.words import LONGEST_SENTENCE, shown
 from .dynamic import nested
 from .graph import Prompt, unpack
 from .host import progress
+from .host.provenance import making
 from .host.schema import NodeInfo, call, describe
 from .validate import LONGEST_TITLE, title_of
 
@@ -72,15 +73,17 @@ class Executor:
     report: Reporter = field(default_factory=Silent)
     cache: dict[str, Result] = field(default_factory=dict)
 
-    def run(self, prompt: Prompt) -> dict[str, dict[str, Any]]:
+    def run(self, prompt: Prompt, workflow: Any = None) -> dict[str, dict[str, Any]]:
         """What each output node shows (`{"images": [...]}`), by node id.
 
+        workflow: the editor's, which saved pictures carry beside the prompt.
         Raises NodeError; lets the host's InterruptProcessingException pass. What had finished by then is kept.
         """
         run = Run(prompt, self.nodes, self.report, self.cache)
         progress.set_hook(self.report.progressed)
         try:
-            shown = {name: run.result(name).ui for name in run.order()}
+            with making(prompt, workflow):
+                shown = {name: run.result(name).ui for name in run.order()}
         finally:
             progress.set_hook(None)
             self.cache = {key: self.cache[key] for key in run.keys.values() if key in self.cache}

@@ -51,6 +51,11 @@ class Job:
             set_value(prompt, assignment, describe)
         return prompt
 
+    def edited(self) -> Any:
+        """The workflow as the editor saved it; None for a prompt."""
+        content = read_workflow(self.workflow)
+        return content if isinstance(content, dict) and "nodes" in content else None
+
     def pictures(self, prompt: Prompt) -> tuple[dict[str, Path], dict[str, Path]]:
         """Pictures of the command line, and those the workflow names that lie beside it or among the samples; by node id.
 
@@ -103,7 +108,7 @@ def run_embedded(job: Job, screen: Lines) -> list[Path]:
     with start_host(job.models_dir, job.output_dir, job.device) as (nodes, input_dir):
         prompt = prepare(job, nodes, input_dir)
         with on_ctrl_c(interrupt):
-            shown = Executor(nodes, screen).run(prompt)
+            shown = Executor(nodes, screen).run(prompt, job.edited())
     return saved_pictures(shown, job.output_dir)
 
 

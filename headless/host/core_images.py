@@ -12,12 +12,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, ImageSequence
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ...models.weights.files import inside
 from ...models.weights.writing import write_new
 from . import folders
 from . import node_io as io
+from .core_decoding import decoded
+from .provenance import texts
 
 LARGEST = 16384
 FILTERS = ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
@@ -30,6 +33,9 @@ def pictures_in(folder: str) -> list[str]:
 
 def read_picture(path: str) -> tuple[Tensor, Tensor]:
     """IMAGE [B, H, W, 3] and MASK (1 - alpha; zeros of 64x64 where there is no alpha) of a picture's frames."""
+    found = decoded(path)
+    if found is not None:
+        return found
     images, masks = [], []
     with Image.open(path) as opened:
         for frame in ImageSequence.Iterator(opened):
@@ -96,10 +102,13 @@ def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) ->
     pattern = re.escape(path.name) + r"_(\d{1,9})_\.png"
     taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := re.fullmatch(pattern, p.name))]
     counter, made = max(taken, default=0), []
+    said = PngInfo()
+    for name, text in texts().items():
+        said.add_text(name, text)
     for image in images:
         picture = Image.fromarray(image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8))
         names = (path.with_name(f"{path.name}_{number:05}_.png") for number in count(counter + 1))
-        written = write_new(names, lambda name: picture.save(name, "PNG", compress_level=compress))  # noqa: B023 (called at once)
+        written = write_new(names, lambda name: picture.save(name, "PNG", compress_level=compress, pnginfo=said))  # noqa: B023 (called at once)
         counter = int(written.stem.rstrip("_").rpartition("_")[2])
         made.append({"filename": written.name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
     return made

@@ -48,8 +48,8 @@ def several(checkpoint: Checkpoint, wanted: str) -> WeightsError:
     """The error for a file with more networks of a kind than a loader can give out."""
     names = [one.name or "the whole" for one in (checkpoint, *checkpoint.others) if one.kind == checkpoint.kind]
     return WeightsError(
-        f"{checkpoint.path.name} holds {len(names)} networks ({', '.join(names)}) where one {wanted} is expected: save the one that "
-        "you want as a file of its own"
+        f"{checkpoint.path.name} holds {len(names)} networks ({', '.join(names)}) where one {wanted} is expected: save the one "
+        "that you want as a file of its own"
     )
 
 

@@ -21,7 +21,7 @@ from ..weights.errors import FAULTS, CheckpointError
 from ..weights.readers import Raw, read_checkpoint
 from .building import build, check_weights, fits
 from .foreign import stranger
-from .wrapped import Part, find_parts, is_counter, unwrapped
+from .wrapped import Part, find_parts, is_counter, serves_training, unwrapped
 
 FAMILIES = (
     *("vgg", "adain", "wct", "pocket", "johnson", "cin", "ghiasi", "microast", "styleformer", "adaattn", "cap_vstnet"),
@@ -95,11 +95,13 @@ class Checkpoint:
 
 
 def _asked_for(weights: dict[str, Tensor], network: nn.Module, path: Path) -> dict[str, Tensor]:
-    """Without single numbers that no layer asks for, as tools leave them; anything larger is a layer that would be missed."""
+    """Without what no layer asks for and tools or the training leave: single numbers, discriminators, losses. Anything else is a
+    layer that would be missed.
+    """
     names = network.state_dict().keys()
-    extra = [name for name, tensor in weights.items() if name not in names and tensor.numel() <= 1]
+    extra = [name for name, t in weights.items() if name not in names and (t.numel() <= 1 or serves_training(name))]
     if extra:
-        log.info("%s: left out %d numbers that no layer asks for, such as %s", path.name, len(extra), extra[0])
+        log.info("%s: left out %d tensors that no layer asks for, such as %s", path.name, len(extra), extra[0])
     return {name: tensor for name, tensor in weights.items() if name not in extra}
 
 
@@ -124,10 +126,8 @@ def recognized(path: Path, raw: Raw, hint: str | None = None) -> Checkpoint:
     counted = [key for key, tensor in raw.tensors.items() if is_counter(key, tensor)]
     if counted:
         log.info("%s: left out %d counters beside the weights, such as %s", path.name, len(counted), counted[0])
-    if hint:
-        parts = [Part("", architecture(hint), unwrapped(raw.tensors))]
-    else:
-        parts = find_parts(raw.tensors, raw.networks, recognize)
+    named = Part("", architecture(hint), unwrapped(raw.tensors)) if hint else None
+    parts = [named] if named else find_parts(raw.tensors, raw.networks, recognize)
     if not parts:
         raise CheckpointError(stranger(path.name, raw.tensors))
     first, *rest = parts

@@ -14,7 +14,9 @@ from ..architecture import Architecture, Kind, Tensors
 
 WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_forward_module.")  # at any depth of a name
 COUNTERS = ("total_ops", "total_params", "n_averaged", "initted", "step")  # of thop, of averaged models
-AVERAGED = re.compile(r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_model")
+AVERAGED = r"(^|[._])(ema|average|averaged|shadow)(?=[._]|$)|ema_model"
+# First components of names of what only serves training: discriminators, losses and the networks that they look through.
+TRAINING = r"(?i)(net)?_?(d|dis\w*|vgg\w*|lpips\w*|criterion\w*|loss\w*|perceptual\w*|optim\w*)(_?([ab]|[0-9]+))?"
 DEEPEST = 5
 MOST_PARTS = 400
 # What a person loads a file for, before what only served its training.
@@ -59,6 +61,12 @@ def is_counter(key: str, tensor: Tensor) -> bool:
     return tensor.numel() <= 1 and key.rpartition(".")[2] in COUNTERS
 
 
+def serves_training(key: str) -> bool:
+    """Whether a name lies under that of a discriminator, a loss or the like."""
+    start, dot, _ = key.partition(".")
+    return bool(dot) and re.fullmatch(TRAINING, start) is not None
+
+
 def find_parts(
     tensors: Tensors, networks: Mapping[str, Tensors], recognize: Callable[[Tensors], Architecture | None]
 ) -> list[Part]:
@@ -76,12 +84,12 @@ def find_parts(
     for count, (name, state) in enumerate(_states(states)):
         if count > MOST_PARTS:
             break
-        names = tuple(state)
-        if names in seen and not AVERAGED.search(name):
+        names = (*state, *(str(id(tensor)) for tensor in state.values()))
+        if names in seen or any(_inside(name, part.name) or _within(state, part.tensors) for part in found):
             continue
         seen.add(names)
         known = recognize(state)
-        if known is not None and not any(_inside(name, part.name) for part in found):
+        if known is not None:
             found.append(Part(name, known, state))
     return _chosen(found, whole)
 
@@ -94,6 +102,9 @@ def _states(states: list[tuple[str, dict[str, Tensor]]]) -> Iterator[tuple[str, 
         for name, state in level:
             yield name, state
             groups = _groups(state)
+            kept = {key: tensor for key, tensor in state.items() if not serves_training(key)}
+            if len(kept) < len(state):
+                yield name, kept
             beside = {key: state[key] for key in BESIDE if key in state}
             for start, group in groups.items():
                 inner = f"{name}.{start}" if name else start
@@ -118,10 +129,15 @@ def _inside(name: str, other: str) -> bool:
     return bool(other) and other != "*" and name.startswith(f"{other.removesuffix('*')}.")
 
 
+def _within(state: Tensors, other: Tensors) -> bool:
+    """Whether a part has no tensor of its own beside one that was recognized already."""
+    return {id(tensor) for tensor in state.values()} <= {id(tensor) for tensor in other.values()}
+
+
 def _chosen(found: list[Part], whole: Tensors) -> list[Part]:
-    averaged = {_plain(part.name) for part in found if AVERAGED.search(part.name)}
-    kept = [part for part in found if AVERAGED.search(part.name) or _plain(part.name) not in averaged]
-    alone = [part for part in kept if AVERAGED.search(part.name)]
+    averaged = {_plain(part.name) for part in found if re.search(AVERAGED, part.name)}
+    kept = [part for part in found if re.search(AVERAGED, part.name) or _plain(part.name) not in averaged]
+    alone = [part for part in kept if re.search(AVERAGED, part.name)]
     if averaged and len({part.architecture.id for part in kept}) == 1 and alone:
         kept = alone  # the averaged network has a name that says nothing of its twin's
     numbers = sum(tensor.numel() for tensor in whole.values())
@@ -131,4 +147,4 @@ def _chosen(found: list[Part], whole: Tensors) -> list[Part]:
 
 
 def _plain(name: str) -> str:
-    return AVERAGED.sub("", name).strip("._")
+    return re.sub(AVERAGED, "", name).strip("._")

@@ -15,11 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-ADAPTER = re.compile(
-    r"(?<=\.)(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)\.(?!weight$|bias$)([^.]+)(?=\.|$)"
-)
-EMBEDDING = re.compile(r"^(?:bundle_emb\.([^.]+)|<([^>]+)>)")
-NUMBERED = re.compile(r"^(unet|text_encoder):(\d+):(up|down)$")
+ADAPTER = r"(?<=\.)(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector)\.(?!weight$|bias$)([^.]+)(?=\.|$)"
+EMBEDDING = r"^(?:bundle_emb\.([^.]+)|<([^>]+)>)"
+NUMBERED = r"^(unet|text_encoder):(\d+):(up|down)$"
 PEFT_HEADER = "lora_adapter_metadata"
 KOHYA_ALPHA, KOHYA_MODULE = "ss_network_alpha", "ss_network_module"
 PARTS = ("unet", "transformer", "text_encoder_2", "text_encoder")
@@ -47,8 +45,8 @@ class Plain:
 
 def plain(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Plain:
     """The file's modules under names that `modules_of` reads."""
-    tokens = {found[1] or found[2] for found in map(EMBEDDING.match, tensors) if found}
-    own = {key: tensor for key, tensor in tensors.items() if not EMBEDDING.match(key)}
+    tokens = {found[1] or found[2] for found in (re.match(EMBEDDING, key) for key in tensors) if found}
+    own = {key: tensor for key, tensor in tensors.items() if not re.match(EMBEDDING, key)}
     own, adapters = _of_one_adapter(_named(own))
     return Plain(own | _alphas(own, header), tuple(sorted(tokens)), adapters)
 
@@ -58,12 +56,12 @@ def plain(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> Plain:
 
 def _of_one_adapter(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Without the adapter's name in every key; of several adapters the first."""
-    names = list(dict.fromkeys(found[2] for found in map(ADAPTER.search, tensors) if found))
+    names = list(dict.fromkeys(found[2] for found in (re.search(ADAPTER, key) for key in tensors) if found))
     made: dict[str, Tensor] = {}
     for key, tensor in tensors.items():
-        found = ADAPTER.search(key)
+        found = re.search(ADAPTER, key)
         if found is None or found[2] == names[0]:
-            made[ADAPTER.sub(r"\1", key)] = tensor
+            made[re.sub(ADAPTER, r"\1", key)] = tensor
     return made, tuple(names)
 
 
@@ -125,7 +123,7 @@ def _kohya_alpha(header: Mapping[str, str]) -> float | None:
 
 def _named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Layers by number under diffusers' names; everything else as it is."""
-    found = {key: NUMBERED.match(key) for key in tensors}
+    found = {key: re.match(NUMBERED, key) for key in tensors}
     numbered: dict[str, dict[int, dict[str, Tensor]]] = {}
     for key, match in found.items():
         if match is not None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .style_code import StyleCode
 from .translator import BOTH_WAYS, Canvas, Painted, TranslateOptions, Translator
 
-BACK = re.compile(r"b2a|b_?to_?a|(?:^|[._])(?:net)?g?_?ba(?:$|[._])|backward", re.IGNORECASE)
+BACK = r"(?i)b2a|b_?to_?a|(?:^|[._])(?:net)?g?_?ba(?:$|[._])|backward"
 
 
 class TwoWays(Translator):
@@ -22,7 +22,7 @@ class TwoWays(Translator):
     directions = BOTH_WAYS
 
     def __init__(self, first: Translator, second: Translator, names: tuple[str, str]) -> None:
-        turned = bool(BACK.search(names[0])) and not BACK.search(names[1])
+        turned = bool(re.search(BACK, names[0])) and not re.search(BACK, names[1])
         there, back = (second, first) if turned else (first, second)
         self.ways = {"A to B": there, "B to A": back}
         self.name, self.title, self.license = there.name, there.title, there.license

@@ -16,7 +16,7 @@ from .errors import WeightsError
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 KINDS = ("encoder", "decoder", "stylizer", "translator", "generator", "control")
 # What the downloader and the converter leave beside a file; a list of a person's own files leaves these out.
-SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors")
+SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors", ".known_files")
 
 _SAFE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _HASHES = {"sha256": r"[0-9a-f]{64}", "sha256_prefix": r"[0-9a-f]{8,63}", "git_blob": r"[0-9a-f]{40}"}

@@ -19,6 +19,9 @@ USUAL_NAMES = (
     "params_ema",
     "ema",
     "g_ema",
+    "model_ema",
+    "state_dict_ema",
+    "ema_state_dict",
     "state_dict",
     "model_state_dict",
     "model",
@@ -29,6 +32,8 @@ USUAL_NAMES = (
     "weights",
 )
 WRAPPER = "module."
+KEPT_BESIDE = ("latent_avg",)  # what belongs to the network beside which it lies; everything else there is of the training
+LONGEST_LIST = 10_000
 DEEPEST = 4
 SPARE_BYTES = 64 << 20
 LONGEST_VALUE = 1 << 20
@@ -37,10 +42,12 @@ State = dict[str, Tensor]
 
 
 def split_networks(path: Path, content: Any, budget: Budget) -> tuple[State, dict[str, State], dict[str, str]]:
-    """`content` as (tensors at its top, nested dicts of tensors by dotted name, plain values as text).
+    """`content` as (tensors at its top, nested dicts of tensors by dotted name, plain values as text); lists count as dicts with
+    numbers for names.
 
-    CheckpointError when `content` is no dict.
+    CheckpointError when `content` is neither.
     """
+    content = _numbered(content)
     if not isinstance(content, Mapping):
         raise CheckpointError(
             f"{path} holds a {type(content).__name__} where a dict of tensors is expected; choose a file of weights."
@@ -58,7 +65,16 @@ def pick(direct: State, networks: Mapping[str, State]) -> State:
     """The state dict among these: see `Raw.tensors`."""
     if direct and len(direct) > max((len(network) for network in networks.values()), default=0):
         return _unwrapped(direct)
-    return {**_among(networks), **direct}
+    beside = {key: tensor for key, tensor in direct.items() if key in KEPT_BESIDE or not networks}
+    return {**_among(networks), **beside}
+
+
+def _numbered(content: Any) -> Any:
+    """A list of tensors or dicts as a dict; all else as it is."""
+    if not isinstance(content, (list, tuple)) or not 0 < len(content) <= LONGEST_LIST:
+        return content
+    own = any(isinstance(item, (Mapping, Tensor)) for item in content)
+    return {str(number): item for number, item in enumerate(content)} if own else content
 
 
 def _among(networks: Mapping[str, State]) -> State:
@@ -128,6 +144,7 @@ def _collect(
         if not isinstance(key, str):
             continue
         dotted = f"{name}.{key}" if name else key
+        value = _numbered(value)
         if isinstance(value, Mapping) and depth < DEEPEST:
             _collect(value, dotted, networks, metadata, depth + 1, budget)
         elif isinstance(value, (str, int, float, bool)):

@@ -143,15 +143,10 @@ def digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
 
 def _flat(raw: Raw) -> dict[str, Tensor]:
     parts = {f"{name}{SEPARATOR}{key}": tensor for name, network in raw.networks.items() for key, tensor in network.items()}
-    if not _made_of_networks(raw):
-        parts.update(raw.tensors)
+    inside = {id(tensor) for network in raw.networks.values() for tensor in network.values()}
+    parts.update({key: tensor for key, tensor in raw.tensors.items() if id(tensor) not in inside})
     owners: set[int] = set()
     return {key: _owned(tensor, owners) for key, tensor in parts.items()}
-
-
-def _made_of_networks(raw: Raw) -> bool:
-    inside = {id(tensor) for network in raw.networks.values() for tensor in network.values()}
-    return bool(inside) and all(id(tensor) in inside for tensor in raw.tensors.values())
 
 
 def _owned(tensor: Tensor, owners: set[int]) -> Tensor:

@@ -82,7 +82,7 @@ class Values:
             return bytes(bytes_of(call)[:LONGEST_BYTES]) if length_of(call) <= LONGEST_BYTES else Inert("bytes")
         if is_call(call, "Size", "list", "tuple", "set", "frozenset") and len(call.args) <= 1:
             inner = call.args[0] if call.args else ()
-            return self.of(tuple(inner) if isinstance(inner, (list, tuple)) else (), depth + 1)
+            return tuple(self.of(item, depth + 1) for item in (inner if isinstance(inner, (list, tuple)) else ()))
         return self._object(call, depth)
 
     def _array(self, call: Call) -> Any:
@@ -111,7 +111,7 @@ class Values:
         target = {}
         self._known[id(call)] = target
         if all(part in state for part in MODULE_PARTS):
-            self._module(self.of({part: state[part] for part in MODULE_PARTS}, depth + 1), target)
+            self._module({part: self.of(state[part], depth + 1) for part in MODULE_PARTS}, target)
             return target
         return self._filled(target, state, depth)
 

@@ -62,7 +62,7 @@ def _read(path: Path) -> Raw:
     if form is Form.TFJS:
         tensors, size = read_tfjs(path)
         return _sound(path, Raw(tensors), 4 * size, Budget(4 * size))
-    size = path.stat().st_size
+    size = path.stat().st_size * (4 if form is Form.ONNX else 1)  # bytes that stand for floats
     budget = Budget(size)
     return _sound(path, READERS[form](path, budget), size, budget)
 

@@ -64,8 +64,9 @@ def load(name: str, model: Any, clip: Any) -> Loaded:
     patches = core.load_lora(taken, {name: names[name] for name in found.fitting}, log_missing=False)
     found = with_refused(found, names, patches)
     in_clip = set(map(plain, on_clip.names.values())) if on_clip else set()
-    sides = ({k: p for k, p in patches.items() if (plain(k) in in_clip) == inside} for inside in (False, True))
-    return Loaded(name, facts, *sides, found)
+    for_model = {key: patch for key, patch in patches.items() if plain(key) not in in_clip}
+    for_clip = {key: patch for key, patch in patches.items() if plain(key) in in_clip}
+    return Loaded(name, facts, for_model, for_clip, found)
 
 
 class Weights:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...models.library.known_files import look
 from ...models.weights.catalogue import Catalogue, load_catalogue
 from ...models.weights.errors import WeightsError
 from .door import Refused, answer, check_origin, is_this_machine, placeless, read_body, refusal
-from .weights_jobs import Choice, Downloads, changed_files, choice_status, choices, own_files, trust
+from .weights_jobs import Choice, Downloads, changed_files, choice_status, choices, known_words, own_files, trust
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -72,7 +74,9 @@ class WeightsRoutes:
         catalogue, folders = _catalogue(), _folders()
         listed = choices(catalogue).values()
         entries = [choice_status(choice, folders, self._downloads.job(choice.name)) for choice in listed]
-        return {"entries": entries, "own_files": own_files(folders, catalogue)}
+        words = known_words(folders)
+        threading.Thread(target=look, args=(folders,), name="style-atelier-own-files", daemon=True).start()
+        return {"entries": entries, "own_files": own_files(folders, catalogue), "own_words": words}
 
 
 def register_routes() -> bool:

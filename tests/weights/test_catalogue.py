@@ -46,7 +46,7 @@ def test_every_file_is_known_by_some_hash_and_pinned():
 
 def test_every_family_of_translators_has_rows():
     rows = [entry for entry in load_catalogue().entries if entry.kind == "translator"]
-    known = {"cyclegan-resnet", "pix2pix-unet", "ugatit-tensorflow", "photo2cartoon", "animegan2"}
+    known = {"cyclegan-resnet", "pix2pix-unet", "ugatit-tensorflow", "photo2cartoon", "animegan2", "cut", "cartoongan"}
     assert {entry.architecture for entry in rows} == known | {"stargan", "stargan2", "munit", "funit"}
     assert len([entry for entry in rows if entry.architecture == "cyclegan-resnet"]) == 18
 

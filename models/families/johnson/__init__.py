@@ -2,9 +2,9 @@
 the authors' own networks.
 
 What names and shapes cannot tell: rrmina's network exists with 150 tanh at the end too. Its last convolution then has to reach
-about 1, without it the 255 of a picture; published files of the second kind are at 12 to 60. rrmina's TransformerNetworkV2 has the
-same names and shapes with the normalization in front of each convolution, which only the order of the tensors tells. Running
-statistics are what BatchNorm goes by, and old instance norms carry along unused: the former count their batches.
+about 1, without it the 255 of a picture; published files of the second kind are at 12 to 60. rrmina's TransformerNetworkV2 has
+the same names and shapes with the normalization in front of each convolution, which only the order of the tensors tells.
+Running statistics are what BatchNorm goes by, and old instance norms carry along unused: the former count their batches.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Keys = dict[str, tuple[str, str]]
 Affine = Literal["weight and bias", "scale and shift"]
 NUMBERS_A_LAYER = 4
 VARIABLES_A_LAYER = 3
-VARIABLE = re.compile(r"^(?:[^/]+/)?Variable(?:_(\d+))?$")
+VARIABLE = r"^(?:[^/]+/)?Variable(?:_(\d+))?$"
 
 
 def pytorch_keys(tensors: Tensors, up: Callable[[int], str] = lambda i: f"deconv{i}.conv2d", norm: str = "in") -> Keys:
@@ -101,7 +101,7 @@ def count(tensors: Tensors, name: Callable[[int], str]) -> int:
 
 def parameters(keys: Keys, numbered: bool = False, affine: Affine = "weight and bias") -> dict[str, str]:
     """Name of a parameter -> key in the file."""
-    words = dict(zip(("weight", "bias"), affine.split(" and "), strict=True))
+    words: dict[str, str] = dict(zip(("weight", "bias"), affine.split(" and "), strict=True))
     names: dict[str, str] = {}
     for layer, (conv, norm) in keys.items():
         places = ("conv.weight", "conv.bias", "norm.weight", "norm.bias") if layer != "out" else ("weight", "bias")
@@ -116,7 +116,7 @@ def variables(tensors: Tensors) -> dict[str, tuple[str, str, str]]:
     """lengstrom/fast-style-transfer: the kernel, shift and scale of every layer, by the numbers that TensorFlow gave to variables
     without names. {} for other files.
     """
-    found = sorted((int(match[1] or 0), key) for key in tensors if (match := VARIABLE.match(key)))
+    found = sorted((int(match[1] or 0), key) for key in tensors if (match := re.match(VARIABLE, key)))
     ordered = [key for _, key in found]
     while ordered and tensors[ordered[0]].dim() != 4:
         ordered.pop(0)  # a counter of steps

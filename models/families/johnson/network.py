@@ -2,9 +2,9 @@
 
 pytorch/examples (BSD-3-Clause) enlarges by nearest neighbor, rrmina/fast-neural-style-pytorch by transposed convolutions, with
 plain or bottleneck blocks; the authors' own (jcjohnson/fast-neural-style) extends the picture by 40 pixels, lets the blocks eat
-the borders up again, and ends in 150 tanh. lengstrom/fast-style-transfer has TensorFlow's borders of zeros and a normalization before
-its 150 tanh; rrmina's TransformerNetworkV2 has blocks that begin with their normalizations; yakhyo/fast-neural-style-transfer adds
-what comes into a block twice.
+the borders up again, and ends in 150 tanh. lengstrom/fast-style-transfer has TensorFlow's borders of zeros and a normalization
+before its 150 tanh; rrmina's TransformerNetworkV2 has blocks that begin with their normalizations; in
+yakhyo/fast-neural-style-transfer blocks add twice what comes in.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class JohnsonConfig:
     up: channels of the two that enlarge. transposed: they are transposed convolutions. framed: the authors' borders.
     batch: batch instead of instance normalization. tanh: the last is 150 tanh. range: what the network takes and gives, 0..255
     in either order of colors, or normalized as for ImageNet's networks of PyTorch or of Caffe. eps: of instance normalization.
-    preactivated: blocks are norm, ReLU, convolution. carried: what a block adds its input by. same: TensorFlow's borders, the last
-    layer normalized, and the middle of the range added to what tanh gives.
+    preactivated: blocks are norm, ReLU, convolution. carried: what a block adds its input by. same: TensorFlow's borders, the
+    last layer normalized, and the middle of the range added to what tanh gives.
     """
 
     down: tuple[int, ...]
