@@ -19,7 +19,7 @@ from zlib import crc32
 
 from .files import inside
 
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 
 TEMPORARY = r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-\d+\.tmp$"
 DAY = 24 * 3600.0
