@@ -14,7 +14,19 @@ from .translation.translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks", "part"]
+Kind = Literal[
+    "encoder",
+    "decoder",
+    "stylizer",
+    "translator",
+    "generator",
+    "control",
+    "adapter",
+    "metric",
+    "discriminator",
+    "landmarks",
+    "part",
+]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,23 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import ComfyExtension, io
 
+from .classical.image_analogy import ImageAnalogy
+from .classical.paint_strokes import PaintStrokes
+from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.render_strokes import RenderStrokes
+from .classical.style_filter import StyleFilter
+from .classical.stylize_by_example import StylizeByExample
+from .classical.synthesize_texture import SynthesizeTexture
+from .classical.texture_transfer import TextureTransfer
+from .diffusion.attention_objective import AttentionObjective
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
+from .diffusion.deadiff import ApplyDEADiff, LoadDEADiff
 from .diffusion.lora import LoadLora, LoraInfo, MergeLora
+from .diffusion.optimize_latent import OptimizeLatent
+from .diffusion.style_guidance import StyleGuidance
+from .diffusion.style_injection import InvertLatent, StyleInjection
+from .diffusion.style_noise import StyleNoise
+from .diffusion.style_transfer import StyleTransferSD
 from .generation.directions import Directions, EditW
 from .generation.latent_files import LoadW, SaveW
 from .generation.latents import BlendW, MixW, SampleW, TruncateW, WalkW
@@ -17,12 +32,18 @@ from .generation.synthesize import Synthesize
 from .host.folders import register_folder, sweep_folders
 from .host.guard import guarded
 from .host.versions import check_torch
+from .measures.pair import MeasurePair
+from .measures.rank import RankStylizers
+from .measures.report import MakeReport
+from .measures.sets import MeasureSets
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
+from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
+from .page.keep_routes import register_keep
 from .page.weights_routes import register_routes
 from .stylization.color import KeepColor
 from .stylization.compare_stylizers import CompareStylizers
@@ -33,6 +54,9 @@ from .stylization.styles import BlendStyles, EncodeStyle, ExchangeStyles, Interp
 from .stylization.stylize import Stylize
 from .stylization.stylize_video import StylizeVideo
 from .stylization.temporal import TemporalError
+from .training.picture_set import PictureSet
+from .training.routes import register_training
+from .training.train_stylizer import TrainStylizer
 from .translation.faces import FaceCrop, PasteFace
 from .translation.loader import LoadTranslator
 from .translation.style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
@@ -76,6 +100,15 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    StyleTransferSD,
+    InvertLatent,
+    StyleInjection,
+    AttentionObjective,
+    OptimizeLatent,
+    StyleGuidance,
+    StyleNoise,
+    LoadDEADiff,
+    ApplyDEADiff,
     NeuralStyle,
     Optimize,
     ContentObjective,
@@ -93,6 +126,21 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PaintStrokes,
+    RenderStrokes,
+    OptimizeStrokes,
+    StyleFilter,
+    ImageAnalogy,
+    StylizeByExample,
+    PropagateKeyframes,
+    SynthesizeTexture,
+    TextureTransfer,
+    MeasurePair,
+    MeasureSets,
+    RankStylizers,
+    MakeReport,
+    PictureSet,
+    TrainStylizer,
 ]
 
 
@@ -105,7 +153,9 @@ class StyleAtelier(ComfyExtension):
         register_folder()
         sweep_folders()
         register_routes()
+        register_keep()
         register_explorer()
+        register_training()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node class, in the order of the documentation."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -91,27 +93,38 @@ class LoadImage(io.ComfyNode):
         return io.NodeOutput(*read_picture(folders.get_annotated_filepath(image)))
 
 
-def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
-    """Write a batch as PREFIX_00001_.png, counting on from what is there. prefix may name a sub-folder, never one outside."""
+def save_each(folder: str, prefix: str, suffix: str, kind: str, writes: Iterable[Callable[[str], None]]) -> list[dict[str, str]]:
+    """PREFIX_00001_SUFFIX and so on, each whole or not at all, counting on from what is there -> as the page is told of them.
+
+    prefix may name a sub-folder, never one outside of `folder`.
+    """
     root = Path(folder).resolve()
     try:
         path = inside(root, prefix)
     except ValueError as error:
         raise ValueError(f"filename_prefix leaves the output folder or is no name ({error})") from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    pattern = re.escape(path.name) + r"_(\d{1,9})_\.png"
-    taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := re.fullmatch(pattern, p.name))]
-    counter, made = max(taken, default=0), []
+    pattern = re.escape(path.name) + r"_(\d{1,9})_" + re.escape(suffix)
+    counter = max((int(m.group(1)) for p in path.parent.iterdir() if (m := re.fullmatch(pattern, p.name))), default=0)
+    subfolder, made = str(path.parent.relative_to(root)).replace(".", "", 1), []
+    for write in writes:
+        written = write_new((path.with_name(f"{path.name}_{number:05}_{suffix}") for number in count(counter + 1)), write)
+        counter = int(written.stem.rstrip("_").rpartition("_")[2])
+        made.append({"filename": written.name, "subfolder": subfolder, "type": kind})
+    return made
+
+
+def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
+    """Write a batch as PREFIX_00001_.png and so on, with the workflow that made it."""
     said = PngInfo()
     for name, text in texts().items():
         said.add_text(name, text)
-    for image in images:
-        picture = Image.fromarray(image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8))
-        names = (path.with_name(f"{path.name}_{number:05}_.png") for number in count(counter + 1))
-        written = write_new(names, lambda name: picture.save(name, "PNG", compress_level=compress, pnginfo=said))  # noqa: B023 (called at once)
-        counter = int(written.stem.rstrip("_").rpartition("_")[2])
-        made.append({"filename": written.name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
-    return made
+
+    def write(image: Tensor, name: str) -> None:
+        pixels = image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8)
+        Image.fromarray(pixels).save(name, "PNG", compress_level=compress, pnginfo=said)
+
+    return save_each(folder, prefix, ".png", kind, (partial(write, image) for image in images))
 
 
 class SaveImage(io.ComfyNode):

@@ -59,6 +59,7 @@ def wrong_kind(checkpoint: Checkpoint, wanted: str) -> WeightsError:
     advice = {
         "discriminator": "it only serves training: choose the generator's file",
         "part": "the loader takes it with its other files, by their name in the list",
+        "metric": "the nodes that measure take it by its name in their lists",
         "landmarks": "it is used by StarGAN v2 by itself: choose the translator's file",
     }.get(what, f"load it with the node for a {what}")
     return WeightsError(f"{checkpoint.path.name} is a {what} ({title}), not a {wanted}: {advice}")

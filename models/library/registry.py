@@ -29,6 +29,8 @@ FAMILIES = (
     "cartoongan",
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
     "controlnext",
+    *("inception", "alexnet", "squeezenet", "stlpips"),
+    *("controlnext", "deadiff"),
 )
 LONGEST_REASON = 300
 log = logging.getLogger("style_atelier")

@@ -14,7 +14,7 @@ from .addresses import allowed
 from .errors import WeightsError
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
-KINDS = ("encoder", "decoder", "stylizer", "translator", "generator", "control")
+KINDS = ("encoder", "decoder", "stylizer", "translator", "generator", "control", "adapter", "metric")
 # What the downloader and the converter leave beside a file; a list of a person's own files leaves these out.
 SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors", ".known_files")
 

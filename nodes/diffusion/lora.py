@@ -43,6 +43,7 @@ class LoadLora(io.ComfyNode):
             "block, over the time of sampling, and says what it did.",
             search_aliases=[
                 "lora",
+                "load lora",
                 "lora block weight",
                 "lbw",
                 "b-lora",

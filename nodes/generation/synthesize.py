@@ -47,7 +47,7 @@ class Synthesize(io.ComfyNode):
                     min=0,
                     max=LARGEST_SEED,
                     step=1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="For random noise; the n-th picture of a batch has this seed plus n.",
                 ),
                 io.Float.Input("translate_x", **move, tooltip="StyleGAN3: move the picture to the right, by parts of its width."),

@@ -32,6 +32,31 @@ log = logging.getLogger("style_atelier")
 # Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
 _glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
 Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
+_keep: str | None = None  # the node whose "Keep this" was pressed
+
+
+class Kept(BaseException):
+    """The person takes what there is for the result. Not an Exception, so that nothing on the way takes it for a fault."""
+
+
+def keep(node: str | None) -> None:
+    """The person pressed "Keep this" on a node, by its number on the page; None takes it back."""
+    global _keep
+    _keep = node
+
+
+def asked_to_keep() -> bool:
+    """Whether "Keep this" was pressed on the node that runs; asked once, it is answered."""
+    if _keep is None or running_node().rpartition(":")[2] != _keep:
+        return False
+    keep(None)
+    return True
+
+
+def running_node() -> str:
+    """The number of the node that runs, with those of the subgraphs around it before it; empty without a server."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    return str(getattr(server, "last_node_id", None) or "")
 
 
 @contextmanager
@@ -110,10 +135,10 @@ def preview_for_host(preview: Tensor) -> tuple[str, Image.Image, int] | None:
 
 
 class Watch:
-    """Progress over `parts` parts of work; hand `part(i)` to the i-th."""
+    """Progress over `parts` parts of work; hand `part(i)` to the i-th. keepable: it raises Kept when the person asks for that."""
 
-    def __init__(self, parts: int = 1) -> None:
-        self.parts = parts
+    def __init__(self, parts: int = 1, keepable: bool = False) -> None:
+        self.parts, self.keepable = parts, keepable
         self.bar = Bar(parts * STEPS)
         self.previewed = 0.0
 
@@ -125,6 +150,8 @@ class Watch:
             if wanted:
                 return wanted()
             mm.throw_exception_if_processing_interrupted()
+            if self.keepable and asked_to_keep():
+                raise Kept
             finished = index == self.parts - 1 and done == total
             due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_REPORTS
             if preview is not None and due:

@@ -96,6 +96,7 @@ class LoadStylizer(io.ComfyNode):
             search_aliases=[
                 *("style transfer", "neural style", "adain", "wct", "stylizer loader", "arbitrary style", "fast neural style"),
                 *("johnson", "magenta", "ghiasi", "microast", "adaattn", "cap-vstnet", "styleformer", "multi-style"),
+                *("oil painting", "van gogh", "风格迁移", "油画", "画风"),
             ],
             inputs=[
                 io.Combo.Input(

@@ -26,6 +26,7 @@ class LoadTranslator(io.ComfyNode):
             search_aliases=[
                 *("cyclegan", "pix2pix", "u-gat-it", "ugatit", "selfie2anime", "photo2cartoon", "animegan", "stargan"),
                 *("stargan v2", "munit", "unit", "funit", "image to image translation", "translator loader"),
+                *("cartoon", "anime", "van gogh", "monet", "卡通", "动漫", "梵高", "莫奈"),
             ],
             inputs=[
                 io.Combo.Input(

@@ -89,6 +89,7 @@ def test_no_tests_and_no_weights_but_the_built_in_ones() -> None:
         "models/encoders/pocket_vgg.safetensors",
         "models/families/cyclegan/night.safetensors",
         "models/families/pocket/pocket.safetensors",
+        "models/metrics/heads.safetensors",
     ]
 
 
