@@ -26,6 +26,7 @@ FAMILY_FOLDERS = (
     *("adain", "wct", "wct16x", "vgg", "own"),
     *("adaattn", "cap_vstnet", "cin", "ghiasi", "johnson", "microast", "styleformer"),
     *("animegan2", "cyclegan", "funit", "munit", "photo2cartoon", "pix2pix", "stargan", "stargan2", "ugatit"),
+    *("alexnet", "cartoongan", "cut", "deadiff", "inception", "squeezenet", "stlpips"),
     *("controlnext", "stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
 )
 SAMPLES = {

@@ -29,7 +29,7 @@ from .generation.loader import LoadGenerator
 from .generation.measures import LinearSeparability, PerceptualPathLength
 from .generation.project import Project
 from .generation.synthesize import Synthesize
-from .host.folders import register_folder
+from .host.folders import register_folder, sweep_folders
 from .host.guard import guarded
 from .host.versions import check_torch
 from .measures.pair import MeasurePair
@@ -151,6 +151,7 @@ class StyleAtelier(ComfyExtension):
         """Tell the host about the model folder and the page's routes. Raises RuntimeError for a PyTorch that is too old."""
         check_torch(torch.__version__)
         register_folder()
+        sweep_folders()
         register_routes()
         register_keep()
         register_explorer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ...models.weights.endings import ENDINGS
 from ...models.weights.files import inside
 from ...models.weights.verification import SESSION
 from ...models.weights.words import shown
+from ...models.weights.writing import sweep
 from .feedback import fetch_progress, show
 
 FOLDER = "style_atelier"
@@ -60,6 +62,22 @@ def temporary_file(suffix: str) -> Path:
     descriptor, name = tempfile.mkstemp(suffix, "style_atelier_", folder)
     os.close(descriptor)
     return Path(name)
+
+
+def sweep_folders() -> None:
+    """Remove, in the background, what writers of an earlier run that was killed have left."""
+    outputs = Path(folder_paths.get_output_directory())
+    roots = [*(Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)), *outputs.glob(f"{FOLDER}*")]
+
+    def work() -> None:
+        sweep(outputs)
+        for root in roots:
+            sweep(root)
+            for folder in root.rglob("*"):
+                if folder.is_dir() and not folder.is_symlink():
+                    sweep(folder)
+
+    threading.Thread(target=work, daemon=True, name="style-atelier-sweep").start()
 
 
 class Locator:

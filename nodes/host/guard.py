@@ -25,14 +25,16 @@ KINDS = {"INT": (int,), "FLOAT": (int, float), "BOOLEAN": (bool, int), "STRING":
 def guarded(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
     """`node`, whose `execute` refuses impossible inputs and raises only errors that a person can read."""
     inner = vars(node)["execute"].__func__
+    # Asked of the class itself and once: the host runs a locked copy of it, which cannot keep a schema.
+    schema = functools.cache(node.GET_SCHEMA)
 
     @functools.wraps(inner)
     def execute(cls: type[io.ComfyNode], *args: Any, **values: Any) -> io.NodeOutput:
         try:
-            check_inputs(cls.GET_SCHEMA().inputs, values)
+            check_inputs(schema().inputs, values)
             return inner(cls, *args, **values)
         except Exception as error:
-            raise readable(error, cls.GET_SCHEMA().display_name or cls.__name__) from error
+            raise readable(error, schema().display_name or node.__name__) from error
 
     node.execute = classmethod(execute)  # type: ignore[method-assign, assignment]
     return node

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...models.library.known_files import look
 from ...models.weights.catalogue import Catalogue, load_catalogue
 from ...models.weights.errors import WeightsError
-from .door import Refused, answer, check_origin, is_this_machine, placeless, read_body, refusal
+from .door import Refused, answer, check_origin, is_this_machine, placeless, read_body, refusal, without_places
 from .weights_jobs import Choice, Downloads, changed_files, choice_status, choices, known_words, own_files, trust
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ class WeightsRoutes:
         entries = [choice_status(choice, folders, self._downloads.job(choice.name)) for choice in listed]
         words = known_words(folders)
         threading.Thread(target=look, args=(folders,), name="style-atelier-own-files", daemon=True).start()
-        return {"entries": entries, "own_files": own_files(folders, catalogue), "own_words": words}
+        return {
+            "entries": entries,
+            "own_files": own_files(folders, catalogue),
+            "own_words": {name: without_places(text) for name, text in words.items()},
+        }
 
 
 def register_routes() -> bool:

@@ -40,6 +40,10 @@ def routes(pack: Pack) -> web.Application:
     app.router.add_get("/style_atelier/weights", weights.status)
     app.router.add_post("/style_atelier/weights/{name:.+}/download", weights.download)
     app.router.add_post("/style_atelier/weights/{name:.+}/cancel", weights.cancel)
+    app.router.add_post("/style_atelier/weights/{name:.+}/trust", weights.trust)
+    app.router.add_post("/style_atelier/keep", importlib.import_module("style_atelier.nodes.page.keep_routes").keep_this)
+    training = importlib.import_module("style_atelier.nodes.training.routes")
+    app.router.add_get("/style_atelier/training/{name:.+}/status", training.status)
     return app
 
 
@@ -80,6 +84,9 @@ PATHS = (
     ("/style_atelier/weights", "GET"),
     ("/style_atelier/weights/adain/download", "POST"),
     ("/style_atelier/weights/adain/cancel", "POST"),
+    ("/style_atelier/weights/adain/trust", "POST"),
+    ("/style_atelier/keep", "POST"),
+    ("/style_atelier/training/x/status", "GET"),
 )
 
 
