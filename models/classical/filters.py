@@ -173,7 +173,11 @@ class XDoG(Filter):
     def strip(self, rgb: Tensor, top: int, facts: Levels, scale: Scale) -> Tensor:
         gray = facts.stretched(luma(rgb)).expand(-1, 3, -1, -1)
         tone = (self._sigma(scale), xdog.RATIO, self.edge_strength, self.threshold, self.hardness)
-        drawn = xdog.flow_xdog(gray, *tone, 2.3 * scale.unit, 3 * scale.unit, scale.unit) if self.along_lines else xdog.xdog(gray, *tone)
+        drawn = (
+            xdog.flow_xdog(gray, *tone, 2.3 * scale.unit, 3 * scale.unit, scale.unit)
+            if self.along_lines
+            else xdog.xdog(gray, *tone)
+        )
         if not self.color:
             return drawn
         light = (rgb + 0.25 * (1 - rgb)).clamp(0, 1)
@@ -241,9 +245,7 @@ class Watercolor(Filter):
         return watercolor.halo(scale.unit, self.wobble)
 
     def strip(self, rgb: Tensor, top: int, facts: Any, scale: Scale) -> Tensor:
-        return watercolor.watercolor(
-            rgb, top, scale.unit, self.flow, self.edges, self.paper, self.wobble, self.wash, scale.seed
-        )
+        return watercolor.watercolor(rgb, top, scale.unit, self.flow, self.edges, self.paper, self.wobble, self.wash, scale.seed)
 
 
 @dataclass(frozen=True)

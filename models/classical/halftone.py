@@ -100,9 +100,7 @@ class Screen:
         x, y = ((a * c - b * s) * self.cell).flatten(), ((a * s + b * c) * self.cell).flatten()
         near = (x > -self.cell) & (x < width + self.cell) & (y > -self.cell) & (y < height + self.cell)
         x, y = x[near], y[near]
-        radius = self.cell * radius_for(
-            mean[0, 0, y.floor().long().clamp(0, height - 1), x.floor().long().clamp(0, width - 1)]
-        )
+        radius = self.cell * radius_for(mean[0, 0, y.floor().long().clamp(0, height - 1), x.floor().long().clamp(0, width - 1)])
         return torch.stack([x, y, radius.double()], 1)[radius > 0.01]
 
 
@@ -111,7 +109,9 @@ def inks_of(colors: str) -> tuple[str, ...]:
     return ("cyan", "magenta", "yellow", "black") if colors == "color" else ("black",)
 
 
-def halftone(rgb: Tensor, top: int = 0, cell: float = 8.0, colors: str = "color", pure: bool = True, angle: float = 45.0) -> Tensor:
+def halftone(
+    rgb: Tensor, top: int = 0, cell: float = 8.0, colors: str = "color", pure: bool = True, angle: float = 45.0
+) -> Tensor:
     """[B, 3, H, W], rows of a picture from `top` on -> printed with dots. cell in pixels; colors: "color" for four inks at the usual
     angles, "black" for one at `angle`; pure: ideal inks, else those of a press.
     """

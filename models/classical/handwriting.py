@@ -86,7 +86,10 @@ def measure(painting: Tensor, colors: int = 16, seed: int = 0) -> Handwriting:
     weight = (field.anisotropy * detail.abs()).flatten()
     directions = torch.zeros(DIRECTIONS, dtype=torch.float64).index_add_(0, bins.cpu(), weight.cpu().double()) + 1e-9
     return Handwriting(
-        2 * across / side, max(2 * along, 2 * across) / side, directions / directions.sum(), palette_of(painting[:1], colors, seed)
+        2 * across / side,
+        max(2 * along, 2 * across) / side,
+        directions / directions.sum(),
+        palette_of(painting[:1], colors, seed),
     )
 
 

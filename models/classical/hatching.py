@@ -7,8 +7,8 @@ from math import ceil, pi, sqrt
 import torch
 from torch import Tensor
 
-from .orientation import Orientation
 from .levels import Levels
+from .orientation import Orientation
 from .smoothing import gaussian, luma
 from .straight import pick, turned
 from .strokes import Strokes, joined

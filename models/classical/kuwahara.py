@@ -125,9 +125,7 @@ def anisotropic_kuwahara(
     ellipse = Ellipse(radius, alpha, sharpness, sigma)
     field = orientation_of(rgb, sigma) if field is None else field
     carry_out = exactly if exact else by_tables
-    pictures = [
-        carry_out(rgb[i], Orientation(field.tangent[i], field.anisotropy[i]), ellipse) for i in range(rgb.shape[0])
-    ]
+    pictures = [carry_out(rgb[i], Orientation(field.tangent[i], field.anisotropy[i]), ellipse) for i in range(rgb.shape[0])]
     return torch.stack(pictures)
 
 

@@ -62,7 +62,10 @@ def strokes_of(bright: Tensor, length: int, strength: float = 1.0) -> Tensor:
     """[B, 1, H, W] -> white paper with strokes, 1 to 0: every slope goes to the direction along which it is longest, and is drawn
     there as lines (equations 1 to 3).
     """
-    right, down = F.pad(bright, (0, 1, 0, 0), mode="replicate").diff(dim=3), F.pad(bright, (0, 0, 0, 1), mode="replicate").diff(dim=2)
+    right, down = (
+        F.pad(bright, (0, 1, 0, 0), mode="replicate").diff(dim=3),
+        F.pad(bright, (0, 0, 0, 1), mode="replicate").diff(dim=2),
+    )
     slope = (right.square() + down.square()).sqrt()
     kernels = lines(length, slope)
     answers = F.conv2d(slope, kernels, padding=length)

@@ -67,7 +67,14 @@ def nothing(rgb: Tensor, ground: Tensor) -> Strokes:
 
 
 def tried(
-    rgb: Tensor, field: Orientation, target: Tensor, error: Tensor, count: int, size: float, length: float, chance: torch.Generator
+    rgb: Tensor,
+    field: Orientation,
+    target: Tensor,
+    error: Tensor,
+    count: int,
+    size: float,
+    length: float,
+    chance: torch.Generator,
 ) -> Strokes:
     """Straight strokes at places that are drawn by how wrong they are."""
     wrong = error.cpu() + 1e-6

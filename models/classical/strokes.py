@@ -73,7 +73,9 @@ class Strokes:
         """[n, 4]: left, top, right, bottom of each with its width."""
         low, high = self.points.amin(1), self.points.amax(1)
         if self.curved:  # phantom ends can bend a curve beyond its control points by a third of a step at most
-            slack = (self.points[:, 1:] - self.points[:, :-1]).norm(dim=2).amax(1, keepdim=True) if self.points.shape[1] > 1 else 0
+            slack = (
+                (self.points[:, 1:] - self.points[:, :-1]).norm(dim=2).amax(1, keepdim=True) if self.points.shape[1] > 1 else 0
+            )
             low, high = low - slack, high + slack
         return torch.cat([low - self.radius[:, None], high + self.radius[:, None]], 1)
 

@@ -32,9 +32,7 @@ def soft_threshold(x: Tensor, epsilon: float, phi: float) -> Tensor:
     return torch.where(x >= epsilon, torch.ones_like(x), 1 + torch.tanh(phi * (x - epsilon))).clamp(0, 1)
 
 
-def xdog(
-    rgb: Tensor, sigma: float = 1.4, k: float = RATIO, p: float = 20.0, epsilon: float = 0.6, phi: float = 12.0
-) -> Tensor:
+def xdog(rgb: Tensor, sigma: float = 1.4, k: float = RATIO, p: float = 20.0, epsilon: float = 0.6, phi: float = 12.0) -> Tensor:
     """[B, 3, H, W] -> grey [B, 1, H, W]. sigma: of the lines, in pixels; p: how strongly edges are drawn; epsilon: the brightness from
     which the paper stays white; phi: the hardness of the step to black.
     """
@@ -81,7 +79,9 @@ def halo(sigma: float, k: float = RATIO) -> int:
     return reach_of(max(sigma, k * sigma), TRUNCATE)
 
 
-def flow_halo(sigma: float, k: float = RATIO, sigma_flow: float = 2.3, sigma_along: float = 3.0, sigma_smooth: float = 1.0) -> int:
+def flow_halo(
+    sigma: float, k: float = RATIO, sigma_flow: float = 2.3, sigma_along: float = 3.0, sigma_smooth: float = 1.0
+) -> int:
     """How far `flow_xdog` reads."""
     walked = reach_of(sigma_along, 2.0) + (reach_of(sigma_smooth, 2.0) if sigma_smooth else 0) + 4
     return ceil(ACROSS * max(sigma, k * sigma)) + walked + reach(sigma_flow)

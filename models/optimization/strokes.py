@@ -69,7 +69,9 @@ def visible(strokes: Strokes) -> Strokes:
     return flat.chosen(numbers[(numbers > 0) & (numbers <= n)] - 1)
 
 
-def slope_by_objectives(objectives: Objectives, index: int, height: int, width: int, settings: RefineSettings, like: Tensor) -> Slope:
+def slope_by_objectives(
+    objectives: Objectives, index: int, height: int, width: int, settings: RefineSettings, like: Tensor
+) -> Slope:
     """Loss and gradient of a picture [1, 3, H, W] by objectives. index: of the picture in their batches."""
     how = OptimizeSettings(tile=settings.tile, seed=settings.seed, optimizer="adam")
     at = begin(like, height, width, replace(how, smallest=0), like.device)

@@ -12,10 +12,11 @@ from torch import Tensor
 from ...models.classical.brushes import Brush
 from ...models.classical.hertzmann import STYLES, StrokeStyle
 from ...models.classical.jitter import Jitter
-from ...models.classical.painting import ClipPainter, Curved, Ordered, Oriented, Tried, Wish, painted as in_strokes
+from ...models.classical.painting import ClipPainter, Curved, Ordered, Oriented, Tried, Wish
+from ...models.classical.painting import painted as in_strokes
+from ...models.classical.smoothing import luma
 from ...models.classical.straight import Lines
 from ...models.classical.strokes import Sheets, Strokes
-from ...models.classical.smoothing import luma
 from ...models.progress import Progress
 from ..host.feedback import show
 from ..host.images import from_image, from_mask, read_numbers, take
@@ -109,8 +110,13 @@ class PaintStrokes(io.ComfyNode):
                     tooltip="lines lets strokes follow the picture's smoothed lines; brightness goes across its slopes pixel by pixel, "
                     "as published. Only curved strokes know both.",
                 ),
-                io.Combo.Input("brush", options=BRUSHES, default="round", tooltip="round is even, flat has straight ends, bristle "
-                    "leaves hairs and runs dry, picture takes brush_picture."),
+                io.Combo.Input(
+                    "brush",
+                    options=BRUSHES,
+                    default="round",
+                    tooltip="round is even, flat has straight ends, bristle "
+                    "leaves hairs and runs dry, picture takes brush_picture.",
+                ),
                 io.Image.Input("style", optional=True, tooltip=STYLE_TOOLTIP),
                 io.Combo.Input(
                     "from_style",
@@ -233,7 +239,9 @@ def brush_of(kind: str, texture: Any, seed: int) -> Brush | None:
     if kind != "picture":
         return Brush(kind, None, seed)
     if texture is None:
-        raise ValueError("brush is picture and brush_picture is not connected: connect a picture of a stroke, or choose another brush.")
+        raise ValueError(
+            "brush is picture and brush_picture is not connected: connect a picture of a stroke, or choose another brush."
+        )
     if isinstance(texture, Tensor) and texture.dim() == 3:
         return Brush(kind, from_mask(texture, "brush_picture", 1)[0, 0])
     picture = from_image(texture, "brush_picture")

@@ -18,7 +18,8 @@ from style_atelier.models.classical.lab import lab_to_rgb, rgb_to_lab
 from style_atelier.models.classical.levels import Levels
 from style_atelier.models.classical.oil import oil
 from style_atelier.models.classical.orientation import orientation, structure_tensor
-from style_atelier.models.classical.palette import palette_of, quantized as in_palette
+from style_atelier.models.classical.palette import palette_of
+from style_atelier.models.classical.palette import quantized as in_palette
 from style_atelier.models.classical.smoothing import BROAD, bell, gaussian
 from style_atelier.models.classical.streamlines import line_integral, smooth_along
 from style_atelier.models.classical.xdog import dog_lines, flow_xdog, sharpened, xdog

@@ -103,7 +103,13 @@ def test_tiles_are_the_whole() -> None:
 def test_hidden_strokes_change_nothing() -> None:
     strokes = random_strokes(400, 60, 60, layers=1)
     over = Strokes(
-        60, 60, torch.tensor([[[30.0, 30.0]]]), torch.tensor([1]), torch.tensor([100.0]), torch.tensor([[0.2, 0.4, 0.6]]), torch.tensor([0])
+        60,
+        60,
+        torch.tensor([[[30.0, 30.0]]]),
+        torch.tensor([1]),
+        torch.tensor([100.0]),
+        torch.tensor([[0.2, 0.4, 0.6]]),
+        torch.tensor([0]),
     )
     whole = replace(joined([strokes, over]), layer=torch.zeros(401, dtype=torch.long), opacity=(1.0,))
     torch.testing.assert_close(render(whole), over.color.view(1, 3, 1, 1).expand(1, 3, 60, 60))

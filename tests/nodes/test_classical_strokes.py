@@ -90,7 +90,7 @@ def test_every_method_paints_strokes_that_render_as_the_picture(pack: Pack, meth
     assert made.shape == (2, 40, 60, 3) and len(sheets.sheets) == 2
     again, svg, clip = pack.outputs("RenderStrokes", strokes=sheets)
     assert torch.equal(again, made)
-    assert len(svg.data) == 2 and clip is None or not isinstance(clip, torch.Tensor)
+    assert (len(svg.data) == 2 and clip is None) or not isinstance(clip, torch.Tensor)
 
 
 def test_strokes_at_other_sizes_in_part_and_growing(pack: Pack) -> None:
@@ -178,7 +178,7 @@ def test_they_are_stylizers_too(pack: Pack, name: str) -> None:
     grid, made, report = pack.outputs(
         "CompareStylizers", content=image, style=picture(1, 30, 30, 3), stylizers={"stylizer0": stylizer}, size=0
     )
-    assert made.shape == (1, 40, 60, 3) and grid.shape[0] == 1 and "MiB" in report or "memory" in report
+    assert (made.shape == (1, 40, 60, 3) and grid.shape[0] == 1 and "MiB" in report) or "memory" in report
     whole = pack.run("Stylize", stylizer=stylizer, content=image, styles=painting)
     assert whole.shape == (2, 40, 60, 3)
     torch.testing.assert_close(pack.run("Stylize", stylizer=stylizer, content=image, styles=painting, strength=0.0), image)
