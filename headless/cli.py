@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..models.training.builtin import TrainingPlan
+from ..models.families.pocket.builtin import TrainingPlan
 from .execute import NodeError
 from .graph import WorkflowError
 from .host.progress import InterruptProcessingException

@@ -134,15 +134,18 @@ class Run:
         return Failing(name, self.prompt[name]["class_type"], title)
 
     def execute(self, name: str) -> Result:
-        """Call a node; once for each value when a link brings a list."""
+        """Call a node; once for each value when a link brings a list, unless the node takes lists as they are."""
         cls, info = self.nodes[self.prompt[name]["class_type"]], self.info(name)
         given = self.prompt[name]["inputs"]
         brought = {key: self.cache[self.keys[source]].outputs[slot] for key, (source, slot) in links(given).items()}
         times = max((len(values) for values in brought.values()), default=1)
         outputs: list[list[Any]] = [[] for _ in info.outputs]
         ui: dict[str, Any] = {}
-        for i in range(times):
-            values = constants(given) | {key: value[min(i, len(value) - 1)] for key, value in brought.items()}
+        for i in range(1 if info.takes_lists else times):
+            if info.takes_lists:
+                values = {key: [value] for key, value in constants(given).items()} | brought
+            else:
+                values = constants(given) | {key: value[min(i, len(value) - 1)] for key, value in brought.items()}
             made = call(cls, **nested(info.inputs, values))
             for slot, (output, value) in enumerate(zip(info.outputs, made.args, strict=False)):
                 outputs[slot] += value if output.is_list else [value]

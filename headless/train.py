@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import save_file
 
 from ..models.encoders.vgg import VGG
+from ..models.families.pocket.builtin import TrainingPlan, train_builtin
 from ..models.library.registry import open_checkpoint
 from ..models.library.stylizers import as_encoder
-from ..models.training.builtin import TrainingPlan, train_builtin
 from ..models.training.pictures import PictureFolder
 from ..models.weights.errors import WeightsError
 

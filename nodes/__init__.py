@@ -37,6 +37,9 @@ from .stylization.styles import BlendStyles, EncodeStyle, ExchangeStyles, Interp
 from .stylization.stylize import Stylize
 from .stylization.stylize_video import StylizeVideo
 from .stylization.temporal import TemporalError
+from .training.picture_set import PictureSet
+from .training.routes import register_training
+from .training.train_stylizer import TrainStylizer
 from .translation.faces import FaceCrop, PasteFace
 from .translation.loader import LoadTranslator
 from .translation.style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
@@ -106,6 +109,8 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PictureSet,
+    TrainStylizer,
 ]
 
 
@@ -117,6 +122,7 @@ class StyleAtelier(ComfyExtension):
         register_folder()
         register_routes()
         register_explorer()
+        register_training()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node class, in the order of the documentation."""

@@ -24,6 +24,7 @@ from .registry import Checkpoint, architecture, open_checkpoint
 POCKET = "Pocket (built-in)"
 FILTER_BANK = "Filter bank (built-in)"
 CLOSED_FORMS = ("adain", "wct", "wct-16x")
+ADAIN_DECODER = "adain-decoder"
 POCKET_VGG = "Pocket VGG (built-in)"
 POCKET_VGG_FILE = Path(__file__).parents[1] / "encoders" / "pocket_vgg.safetensors"
 
@@ -81,6 +82,8 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     if entry is None:
         path = locate.file(choice)
         checkpoint = with_predictor(open_checkpoint(path), families.ghiasi.predictor_beside(path))
+        if checkpoint.architecture == ADAIN_DECODER:
+            return adain_of(checkpoint, locate)
         return as_stylizer(with_vgg16(checkpoint, locate), choice)
     if entry.files[0].role == "stylizer":
         return as_stylizer(open_checkpoint(locate.fetch(entry.files[0])), entry.name, entry)
@@ -101,6 +104,18 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     else:
         encoders = {level: as_encoder(parts[f"encoder{level}"]()) for level in families.wct.LEVELS}
     return families.wct.stylizer(entry.name, entry.title, encoders, decoders)
+
+
+def adain_of(checkpoint: Checkpoint, locate: Locate) -> Stylizer:
+    """AdaIN with a person's own decoder: with the encoder whose relu4_1 it takes, Pocket VGG or the normalized VGG-19."""
+    network = checkpoint.build()
+    assert isinstance(network, InverseVGG)
+    encoder = load_encoder(POCKET_VGG, locate)
+    assert isinstance(encoder.module, VGG)
+    if network.config.widths[0][1] != dict(encoder.module.config.widths)["conv4_1"]:
+        encoder = load_encoder("vgg19-normalised", locate)
+    decoder = families.adain.as_decoder(network, checkpoint.path.name, checkpoint.path.name, encoder.name)
+    return families.adain.stylizer(encoder, decoder, checkpoint.path.name, f"AdaIN ({checkpoint.path.name})")
 
 
 def as_encoder(checkpoint: Checkpoint) -> Encoder:

@@ -29,6 +29,7 @@ NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
 NO_FILES: Any = None  # are needed by what is built in
 MIXED, MIXED_WEIGHTS = ("painting.jpg", "painting_pond.jpg"), (2.0, 1.0)
+FEW_LESSONS = {"steps": 6, "size": 32, "batch": 2, "minutes": 0, "if_there": "begin anew"}  # of a training, likewise
 FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimization, where a test asks only that it runs
 
 
@@ -165,8 +166,10 @@ def with_stand_ins(comfy: Comfy, prompt: dict[str, Any]) -> dict[str, Any]:
 
 
 def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The same with few steps for its optimizations."""
+    """The same with few steps for its optimizations and trainings."""
     for node in prompt.values():
+        if node["class_type"] == "StyleAtelierTrainStylizer":
+            node["inputs"] |= FEW_LESSONS
         if "seconds" in node["inputs"]:
             node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}
     return prompt

@@ -214,6 +214,49 @@ CASES: dict[str, tuple[Case, str]] = {
 }
 
 
+def pictures(pack: Pack, *images: torch.Tensor, **inputs: object) -> Any:
+    cuts = {"folder": "none", "every": 12, "smallest_cut": 0.5, "largest_cut": 1.0, "flip": True, "color": 0.0, "memory": 512}
+    return pack.run("PictureSet", **{key: [value] for key, value in (cuts | inputs).items()}, images=list(images) or None)
+
+
+def train(pack: Pack, **inputs: object) -> Any:
+    family = {"family": "Fast network of one style (Johnson)", "width": "small", "content_weight": 1.0, "style_weight": 1.0}
+    given = {"styles": pictures(pack, picture(1, 24, 24, 3)), "family": family, "name": "bad", "steps": 1, "size": 16}
+    return pack.run("TrainStylizer", **(given | inputs))
+
+
+ADAATTN = {"family": "AdaAttN", "style_weight": 1.0, "local_weight": 1.0}
+DISTILL = {"family": "Distill pairs into a fast network", "width": "small"}
+CASES |= {
+    "pictures: none": (lambda p: pictures(p), "there are no pictures: choose a folder, or connect images or a video"),
+    "pictures: not a number": (lambda p: pictures(p, NAN), "images holds values that are not numbers"),
+    "pictures: empty": (lambda p: pictures(p, torch.zeros(0, 8, 8, 3)), "images holds no picture"),
+    "pictures: gone": (lambda p: pictures(p, folder="gone"), "folder 'gone' is not in"),
+    "pictures: outside": (lambda p: pictures(p, folder="../.."), r"folder '../..' is not in"),
+    "pictures: cuts": (
+        lambda p: pictures(p, picture(1, 8, 8, 3), smallest_cut=0.9, largest_cut=0.2),
+        "smallest_cut 0.9 is above largest_cut 0.2: exchange them",
+    ),
+    "train: a picture": (lambda p: train(p, styles=picture(1, 8, 8, 3)), "styles is not a set of pictures: connect Picture Set"),
+    "train: nothing": (lambda p: train(p, styles=None), "styles is not a set of pictures"),
+    "train: contents": (lambda p: train(p, contents=picture(1, 8, 8, 3)), "contents is not a set of pictures"),
+    "train: size": (lambda p: train(p, size=20), "size 20 is not a multiple of 8: write 16"),
+    "train: outside": (lambda p: train(p, name="../../x"), "leads out of"),
+    "train: no name": (lambda p: train(p, name=" "), "leads out of"),
+    "train: not a number": (lambda p: train(p, sample_photo=NAN), "sample_photo holds values that are not numbers"),
+    "train: another family": (
+        lambda p: train(p, start_from=p.run("LoadStylizer", stylizer=POCKET)),
+        "start_from is Pocket, not a fast network of one style: connect one of that family, or nothing",
+    ),
+    "train: nothing to start from": (lambda p: train(p, family=ADAATTN), "start_from is needed for AdaAttN"),
+    "train: no pairs": (lambda p: train(p, family=DISTILL), "contents and targets are both needed to distill"),
+    "train: odd pairs": (
+        lambda p: train(p, family=DISTILL, contents=pictures(p, picture(2, 8, 8, 3)), targets=pictures(p, picture(3, 8, 8, 3))),
+        "2 and 3 pictures cannot be paired",
+    ),
+}
+
+
 def of_objective(name: str) -> dict[str, tuple[dict[str, object], str]]:
     """{row: (inputs, words of the sentence)} for the objectives that look at pictures."""
     rows: dict[str, tuple[dict[str, object], str]] = {

@@ -12,7 +12,7 @@ from style_atelier.tests.pack import Pack
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
-DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer"}
+DEPENDS_ON_FILES = {"folder", "encoder", "decoder", "stylizer"}
 KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
 
 
@@ -49,7 +49,7 @@ def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRe
 
 
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 63
+    assert len(pack.schemas) == 65
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")

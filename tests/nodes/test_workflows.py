@@ -68,6 +68,11 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "teach_one_painting",
+    "paintings_in_one_network",
+    "teach_adain_your_photos",
+    "distill_neural_style",
+    "go_on_training",
 ]
 CORE = {
     "LoadImage",
@@ -92,6 +97,7 @@ UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "text
 UNTRAINED |= {"style_noise_against_plain"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
+TAUGHT = {"teach_one_painting", "paintings_in_one_network", "teach_adain_your_photos", "distill_neural_style"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -129,6 +135,8 @@ DOWNLOADED = {
     "region_styles": {"microast"},
     "clip_of_48_frames": {"microast"},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    **{name: set() for name in TAUGHT},  # from nothing
+    "go_on_training": {"cin-monet"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)

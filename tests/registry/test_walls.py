@@ -15,15 +15,16 @@ MODELS = (
     ("ops", "weights"),
     ("canvas", "diffusion", "encoders", "lora", "video"),
     ("decoders", "generation", "objectives", "translation"),
-    ("metrics", "optimization", "stylization"),
+    ("metrics", "optimization", "stylization", "training"),
     ("architecture",),
     ("families",),
-    ("library", "training"),
+    ("library",),
 )
 NODES = (
     ("host",),
     ("generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
+    ("training",),
     ("__init__",),
 )
 FLOORS = pytest.mark.parametrize(("top", "floors"), [("models", MODELS), ("nodes", NODES)])
