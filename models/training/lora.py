@@ -1,4 +1,4 @@
-"""What the training of a LoRA on a diffusion model decides: sizes, captions, noise levels, weights of the loss, names in the file."""
+"""What the training of a LoRA on a diffusion model decides: sizes, captions, noise levels, the loss, names in the file."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def prepared(job: LoraJob) -> tuple[LoraTraining, list[Any]]:
     lessons, conditions = [], []
     for index, caption in enumerate(job.captions):
         picture = job.pictures.whole(index)
-        height, width = bucket(*picture.shape[-2:], job.plan.size)
+        height, width = bucket(picture.shape[-2], picture.shape[-1], job.plan.size)
         latent = encoded(job.vae, covering(picture, height, width), job.model, "pictures").detach().cpu().clone()
         lessons.append(Lesson(latent, index))
         conditions.append(condition(job.clip, caption, height, width))
@@ -224,4 +224,3 @@ def report(job: LoraJob, training: LoraTraining, path: Path, folder: Path) -> st
         first, last = (sum(part) / len(part) for part in (losses[:tenth], losses[-tenth:]))
         lines.append(f"loss: {first:.4g} in the first tenth, {last:.4g} in the last")
     return "\n".join([*lines, *run.notes, f"checkpoints: {folder}"])
-

@@ -7,6 +7,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...models.lora.blocks import family_of
+from ...models.training.lora import LEVELS, WHAT, LoraPlan, blocks_wanted, captions_of
+from ...models.training.plan import Plan
 from ..diffusion.stable_diffusion import lora_folder, needs_comfyui
 from ..diffusion.unets import check_unet
 from ..host.images import to_image, wire_format
@@ -15,8 +17,6 @@ from .run import chart_of, samples_of
 
 GO_ON, ANEW = "go on", "begin anew"
 MOST_PICTURES = 20
-WHAT = ("style", "style and content apart (B-LoRA)", "attention", "blocks by name")
-LEVELS = ("even", "towards style")
 
 
 class TrainStyleLora(io.ComfyNode):
@@ -28,8 +28,8 @@ class TrainStyleLora(io.ComfyNode):
             node_id="StyleAtelierTrainStyleLora",
             display_name="Train Style LoRA",
             category="Style Atelier/training",
-            description="Trains a LoRA of your own style from 1 to 20 pictures, with live samples and the curve of the loss. Stop "
-            "it at any time: the LoRA so far is kept, and the next run goes on to the bit.",
+            description="Trains a LoRA of your own style from 1 to 20 pictures, with live samples and the curve of the loss. "
+            "Stop it at any time: the LoRA so far is kept, and the next run goes on to the bit.",
             search_aliases=["train lora", "lora trainer", "b-lora", "style lora", "fine-tune", "dreambooth", "kohya"],
             inputs=[
                 ModelSocket.Input("model", tooltip="SD1.5 or SDXL. It is the same afterwards."),
@@ -60,19 +60,31 @@ class TrainStyleLora(io.ComfyNode):
                     "what",
                     options=list(WHAT),
                     default="style",
-                    tooltip="Which attention is trained. style: SDXL's style block, in SD1.5 the output blocks, as a guess. B-LoRA: "
-                    "SDXL's style and content blocks, to be used apart in Load LoRA.",
+                    tooltip="Which attention is trained. style: SDXL's style block, in SD1.5 the output blocks, as a guess. "
+                    "B-LoRA: SDXL's style and content blocks, to be used apart in Load LoRA.",
                 ),
                 io.String.Input(
                     "blocks", default="", advanced=True, tooltip="For blocks by name, as in Load LoRA, such as OUT01=1, rest=0."
                 ),
-                io.Int.Input("rank", default=16, min=1, max=256, step=1, tooltip="Size of each module: 16 for style, 64 as in B-LoRA."),
+                io.Int.Input(
+                    "rank", default=16, min=1, max=256, step=1, tooltip="Size of each module: 16 for style, 64 as in B-LoRA."
+                ),
                 io.Int.Input("steps", default=1000, min=1, max=1000000, step=1, tooltip="Steps in all. May be raised later."),
                 io.Float.Input(
-                    "learning_rate", default=1e-4, min=1e-7, max=1.0, step=1e-6, tooltip="How far a step goes: 0.00005 as in B-LoRA."
+                    "learning_rate",
+                    default=1e-4,
+                    min=1e-7,
+                    max=1.0,
+                    step=1e-6,
+                    tooltip="How far a step goes: 0.00005 as in B-LoRA.",
                 ),
                 io.Int.Input(
-                    "batch", default=1, min=1, max=64, step=1, tooltip="Pictures a step. They are seen one after the other, each at its size."
+                    "batch",
+                    default=1,
+                    min=1,
+                    max=64,
+                    step=1,
+                    tooltip="Pictures a step. They are seen one after the other, each at its size.",
                 ),
                 io.Int.Input(
                     "size",
@@ -83,7 +95,13 @@ class TrainStyleLora(io.ComfyNode):
                     tooltip="Pictures keep their shape and are scaled to about size x size pixels: 512 for SD1.5, 1024 for SDXL.",
                 ),
                 io.Float.Input(
-                    "min_snr", default=5.0, min=0.0, max=100.0, step=0.5, advanced=True, tooltip="Gamma of min-SNR; 0 leaves it off."
+                    "min_snr",
+                    default=5.0,
+                    min=0.0,
+                    max=100.0,
+                    step=0.5,
+                    advanced=True,
+                    tooltip="Gamma of min-SNR; 0 leaves it off.",
                 ),
                 io.Combo.Input(
                     "noise_levels",
@@ -101,11 +119,20 @@ class TrainStyleLora(io.ComfyNode):
                     advanced=True,
                     tooltip="Share of the pictures that are seen without a caption, so that the style holds without words too.",
                 ),
-                io.String.Input("sample_prompt", default="a house by a lake", tooltip="What samples show. Write the trigger into it."),
-                io.Int.Input(
-                    "sample_every", default=100, min=0, max=100000, step=10, tooltip="Steps between samples; 0 makes one at the end."
+                io.String.Input(
+                    "sample_prompt", default="a house by a lake", tooltip="What samples show. Write the trigger into it."
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of all chance: the same seed trains the same."),
+                io.Int.Input(
+                    "sample_every",
+                    default=100,
+                    min=0,
+                    max=100000,
+                    step=10,
+                    tooltip="Steps between samples; 0 makes one at the end.",
+                ),
+                io.Int.Input(
+                    "seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of all chance: the same seed trains the same."
+                ),
             ],
             outputs=[
                 ModelSocket.Output(display_name="model", tooltip="The model with the LoRA."),
@@ -147,13 +174,13 @@ class TrainStyleLora(io.ComfyNode):
         sample_every: int,
         seed: int,
     ) -> io.NodeOutput:
-        from ...models.training.lora import LoraPlan, blocks_wanted, captions_of
-        from ...models.training.plan import Plan
         from .train_stylizer import check_pictures
 
         check_pictures(pictures, "pictures")
         if len(pictures) > MOST_PICTURES:
-            raise ValueError(f"pictures holds {len(pictures)} and a style is learned from at most {MOST_PICTURES}: choose the best.")
+            raise ValueError(
+                f"pictures holds {len(pictures)} and a style is learned from at most {MOST_PICTURES}: choose the best."
+            )
         words = captions_of(captions, trigger, len(pictures))
         needs_comfyui("Train Style LoRA")
         check_unet(model, "Train Style LoRA")

@@ -37,6 +37,7 @@ from style_atelier.models.training.picture_set import from_tensors
 from style_atelier.models.training.plan import Plan
 from style_atelier.nodes.diffusion.lora import LoadLora
 from style_atelier.nodes.host.folders import register_folder
+from style_atelier.nodes.host.networks import plain_weights
 from style_atelier.nodes.training import lora_run
 from style_atelier.nodes.training.lora_loop import SAMPLE_STEPS, LoraTraining
 from style_atelier.nodes.training.train_style_lora import TrainStyleLora
@@ -181,18 +182,51 @@ def check_load_lora_takes_it_whole() -> None:
             assert MEASURED[f"sample, {kind} {what}"] <= 1e-6, MEASURED
 
 
+def learned(kind: str) -> tuple[Any, ...]:
+    """A checkpoint whose UNet finds noise in pictures, and whose attention was then led astray by something of low rank."""
+    patcher, clip, vae = TinyCheckpoint().load(kind)
+    unet, sampling = patcher.model.diffusion_model, patcher.model.model_sampling
+    drawn = torch.Generator().manual_seed(0)
+    with torch.inference_mode(False), torch.enable_grad(), plain_weights(patcher.model):
+        text = clip.encode_from_tokens_scheduled(clip.tokenize(""))[0][0].clone()
+        shown = torch.cat([vae.encode(pictures().whole(i)[..., :64, :64].movedim(1, -1)) for i in range(3)]).clone()
+        latents = patcher.model.process_latent_in(shown).detach()
+        adam = torch.optim.Adam([p.requires_grad_() for p in unet.parameters()], lr=2e-3)
+        for _ in range(LEARNING):
+            rows, at = torch.randint(3, (12,), generator=drawn), torch.randint(1000, (12,), generator=drawn)
+            noise, sigma = torch.randn(12, 4, 8, 8, generator=drawn), sampling.sigmas[at].view(-1, 1, 1, 1)
+            noised = latents[rows] + sigma * noise
+            found = (noised - patcher.model.apply_model(noised, sigma.flatten(), c_crossattn=text.expand(12, -1, -1))) / sigma
+            loss = ((5 * sigma**2).clamp(max=1) * (found - noise).square()).mean()
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        MEASURED["learned"] = float(loss.detach())
+        learned = {name: tensor.detach().clone() for name, tensor in unet.state_dict().items()}
+        for parameter in unet.parameters():
+            parameter.requires_grad_(False)
+    with torch.no_grad():
+        for name, tensor in learned.items():
+            if name.endswith("attn1.to_out.0.weight"):
+                rows = [torch.randn(side, 2, generator=drawn) for side in tensor.shape]
+                tensor += ASTRAY * tensor.norm() * (rows[0] @ rows[1].T) / (rows[0] @ rows[1].T).norm()
+        unet.load_state_dict(learned)
+    return patcher, clip, vae
+
+
+LEARNING, ASTRAY, FALLING = 250, 3.0, 100
+
+
 def check_the_loss_falls() -> None:
-    """On the training pictures, at fixed noise: to at most half of what it was."""
-    for kind in ("DEEP_SD15", "SDXL"):
-        report = train(
-            kind, name=f"falls_{kind}", what="attention", rank=16, steps=FALLING, learning_rate=1e-2, batch=4, sample_every=0
-        )[4]
-        first, last = (float(part.split(" in ")[0]) for part in report.split("loss: ")[1].split("\n")[0].split(", "))
-        MEASURED[f"loss, {kind}"] = last / first
-        assert last <= first / 2, report
-
-
-FALLING = 80
+    """On the training pictures, with fresh noise at every step: to at most half, where attention of low rank is what is amiss."""
+    report = train(
+        checkpoint=learned("SD15"),
+        **{"name": "falls", "what": "attention", "rank": 8, "steps": FALLING, "learning_rate": 1e-2, "batch": 4},
+        **{"sample_every": 0, "captions": "", "trigger": "", "caption_dropout": 0.0},
+    )[4]
+    first, last = (float(part.split(" in ")[0]) for part in report.split("loss: ")[1].split("\n")[0].split(", "))
+    MEASURED["loss"] = last / first
+    assert last <= first / 2, report
 
 
 def check_two_captions_are_their_own() -> None:

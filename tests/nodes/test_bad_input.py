@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from style_atelier.models.training.picture_set import from_tensors
 from style_atelier.tests.pack import POCKET, Pack
 from style_atelier.tests.sentences import assert_one_sentence
 
@@ -63,6 +64,11 @@ def paint(pack: Pack, content: object, *styles: object, **inputs: object) -> Any
 def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
     given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
     return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
+
+
+def train_lora(pack: Pack, count: int = 2, **inputs: object) -> Any:
+    pictures = from_tensors([picture(3, 8, 8) for _ in range(count)], map(str, range(count)))
+    return pack.run("TrainStyleLora", **{"model": object(), "clip": object(), "vae": object(), "pictures": pictures, **inputs})
 
 
 def follow(pack: Pack, **inputs: object) -> Any:
@@ -208,6 +214,9 @@ CASES: dict[str, tuple[Case, str]] = {
         lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
         "content_mask0 is all black",
     ),
+    "lora: no pictures": (lambda p: train_lora(p, pictures=picture(1, 8, 8, 3)), "pictures is not a set of pictures"),
+    "lora: captions": (lambda p: train_lora(p, captions="a\nb\nc"), "captions has 3 lines for 2 pictures"),
+    "lora: too many": (lambda p: train_lora(p, count=21), "pictures holds 21 and a style is learned from at most 20"),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),
