@@ -22,6 +22,7 @@ Kind = Literal[
     "generator",
     "control",
     "adapter",
+    "metric",
     "discriminator",
     "landmarks",
     "part",
@@ -41,6 +42,7 @@ class Architecture:
     translator, generator, stylizer: for these, (network, name, title, license) -> the Translator, Generator or Stylizer around
     it.
     with_settings: (configuration, settings beside the tensors as text) -> configuration, where shapes do not tell all.
+    notes: (state dict, configuration) -> sentences on what the file does not hold and what stands in its place.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Architecture:
     generator: Callable[[Any, str, str, str], Generator] | None = None
     stylizer: Callable[[Any, str, str, str], Stylizer] | None = None
     with_settings: Callable[[Any, Mapping[str, str]], Any] | None = None
+    notes: Callable[[Tensors, Any], tuple[str, ...]] | None = None
 
 
 def part(

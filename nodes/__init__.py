@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .classical.image_analogy import ImageAnalogy
+from .classical.paint_strokes import PaintStrokes
+from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.render_strokes import RenderStrokes
+from .classical.style_filter import StyleFilter
+from .classical.stylize_by_example import StylizeByExample
+from .classical.synthesize_texture import SynthesizeTexture
+from .classical.texture_transfer import TextureTransfer
 from .diffusion.attention_objective import AttentionObjective
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
 from .diffusion.deadiff import ApplyDEADiff, LoadDEADiff
@@ -21,12 +29,19 @@ from .generation.measures import LinearSeparability, PerceptualPathLength
 from .generation.project import Project
 from .generation.synthesize import Synthesize
 from .host.folders import register_folder
+from .host.guard import guarded
+from .measures.pair import MeasurePair
+from .measures.rank import RankStylizers
+from .measures.report import MakeReport
+from .measures.sets import MeasureSets
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
+from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
+from .page.keep_routes import register_keep
 from .page.weights_routes import register_routes
 from .stylization.color import KeepColor
 from .stylization.compare_stylizers import CompareStylizers
@@ -110,6 +125,19 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PaintStrokes,
+    RenderStrokes,
+    OptimizeStrokes,
+    StyleFilter,
+    ImageAnalogy,
+    StylizeByExample,
+    PropagateKeyframes,
+    SynthesizeTexture,
+    TextureTransfer,
+    MeasurePair,
+    MeasureSets,
+    RankStylizers,
+    MakeReport,
     PictureSet,
     TrainStylizer,
     TrainStyleLora,
@@ -123,12 +151,13 @@ class StyleAtelier(ComfyExtension):
         """Tell the host about the model folder and the page's routes."""
         register_folder()
         register_routes()
+        register_keep()
         register_explorer()
         register_training()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node class, in the order of the documentation."""
-        return NODES
+        return [guarded(node) for node in NODES]
 
 
 async def comfy_entrypoint() -> StyleAtelier:

@@ -33,6 +33,8 @@ DEADiffSocket = io.Custom("ATELIER_DEADIFF")
 LoraStackSocket = io.Custom("LORA_STACK")  # a list of (file, strength, text encoder's strength), as other packs pass it
 CropSocket = io.Custom("ATELIER_CROP")
 StyleSocket = io.Custom("ATELIER_STYLE")
+StrokesSocket = io.Custom("ATELIER_STROKES")
+MeasuresSocket = io.Custom("ATELIER_MEASURES")
 PicturesSocket = io.Custom("ATELIER_PICTURES")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 

@@ -131,7 +131,12 @@ class TrainStyleLora(io.ComfyNode):
                     tooltip="Steps between samples; 0 makes one at the end.",
                 ),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of all chance: the same seed trains the same."
+                    "random_seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip="Of all chance: the same seed trains the same.",
                 ),
             ],
             outputs=[
@@ -172,7 +177,7 @@ class TrainStyleLora(io.ComfyNode):
         caption_dropout: float,
         sample_prompt: str,
         sample_every: int,
-        seed: int,
+        random_seed: int,
     ) -> io.NodeOutput:
         from .train_stylizer import check_pictures
 
@@ -188,7 +193,7 @@ class TrainStyleLora(io.ComfyNode):
         from .lora_run import LoraJob, carry_out
 
         wanted = blocks_wanted(what, blocks, family_of(model.model.state_dict()))
-        plan = Plan(steps=steps, batch=batch, size=size, seed=seed, rate=learning_rate, weight_decay=0.01, clip=1.0)
+        plan = Plan(steps=steps, batch=batch, size=size, seed=random_seed, rate=learning_rate, weight_decay=0.01, clip=1.0)
         job = LoraJob(
             name,
             model,

@@ -161,7 +161,7 @@ class TrainStylizer(io.ComfyNode):
                     "their own size. For networks with styles of their own.",
                 ),
                 io.Int.Input(
-                    "seed",
+                    "random_seed",  # the page would draw a new one after each run of one that is called seed
                     default=0,
                     min=0,
                     max=0xFFFFFFFF,
@@ -210,7 +210,7 @@ class TrainStylizer(io.ComfyNode):
         batch: int,
         rate: float,
         style_size: int,
-        seed: int,
+        random_seed: int,
         contents: Any = None,
         targets: Any = None,
         start_from: Hosted | None = None,
@@ -227,7 +227,7 @@ class TrainStylizer(io.ComfyNode):
         chosen = FAMILY_TITLES[family["family"]]
         eye = eye_for(chosen, preset, encoder)
         plan = with_wishes(
-            FAMILIES[chosen].plans[preset], steps=steps, minutes=minutes, size=size, batch=batch, rate=rate, seed=seed
+            FAMILIES[chosen].plans[preset], steps=steps, minutes=minutes, size=size, batch=batch, rate=rate, seed=random_seed
         )
         settings = {key: value for key, value in family.items() if key != "family"}
         files = start_from.files if start_from is not None else ()
@@ -236,7 +236,7 @@ class TrainStylizer(io.ComfyNode):
             eye.model,
             styles,
             settings,
-            seed,
+            random_seed,
             style_size,
             None if start_from is None else start_from.model,
             files[0][0] if files else None,

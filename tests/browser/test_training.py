@@ -31,7 +31,7 @@ PLAN = {
     "batch": 2,
     "rate": 0.0,
     "style_size": 64,
-    "seed": 5,
+    "random_seed": 5,
 }
 PAINTED = (
     "() => { const c = document.querySelector('.style-atelier-training-chart'); return c.width > 1 && "

@@ -64,7 +64,7 @@ def train(kind: str = "DEEP_SD15", **settings: Any) -> tuple[Any, ...]:
     given = {
         **{"name": "lora", "if_there": "go on", "trigger": "ohwx", "captions": "a cat\na dog\na house", "what": "style"},
         **{"blocks": "", "rank": 4, "steps": 6, "learning_rate": 1e-3, "batch": 2, "size": 64, "min_snr": 5.0},
-        **{"noise_levels": "even", "caption_dropout": 0.2, "sample_prompt": "ohwx", "sample_every": 4, "seed": 3},
+        **{"noise_levels": "even", "caption_dropout": 0.2, "sample_prompt": "ohwx", "sample_every": 4, "random_seed": 3},
         **{"pictures": pictures(), **settings},
     }
     return TrainStyleLora.execute(*checkpoint, **given).result
@@ -92,7 +92,7 @@ def check_it_goes_on_to_the_bit() -> None:
         assert same(straight, tensors(f"parts_{kind}.safetensors"))
         assert unchanged(before, checkpoint[0])
         assert all(p.is_inference() for p in checkpoint[0].model.diffusion_model.parameters())
-        train(kind, checkpoint=checkpoint, name=f"other_{kind}", steps=12, seed=4)
+        train(kind, checkpoint=checkpoint, name=f"other_{kind}", steps=12, random_seed=4)
         assert not same(straight, tensors(f"other_{kind}.safetensors"))
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from style_atelier.tests.pack import POCKET, ROOT, Pack
+from style_atelier import install
+from style_atelier.tests.examples import names, path_of
+from style_atelier.tests.pack import POCKET, Pack
 
-FOLDER = ROOT / "example_workflows"
 NAMES = [
     "first_picture",
     "adain_from_parts",
@@ -69,6 +70,14 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "filter_from_one_example",
+    "painted_with_patches",
+    "keyframes_to_clip",
+    "texture_by_quilting",
+    "picture_made_of_a_texture",
+    "measure_results",
+    "rank_stylizers",
+    "paper_table",
     "teach_one_painting",
     "paintings_in_one_network",
     "teach_adain_your_photos",
@@ -87,12 +96,14 @@ CORE = {
     "MarkdownNote",
 }
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
+DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced", "VAEEncode", "ImageScale"}
 VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
-SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
+SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
 UNTRAINED |= {"style_noise_against_plain", "train_style_lora"}
@@ -135,7 +146,10 @@ DOWNLOADED = {
     "style_saved_and_reused": {POCKET, SAVED_STYLE},
     "region_styles": {"microast"},
     "clip_of_48_frames": {"microast"},
+    **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    "rank_stylizers": {POCKET, "microast", "wct-16x"},
+    "paper_table": {POCKET, "microast"},
     **{name: set() for name in TAUGHT},  # from nothing
     "go_on_training": {"cin-monet"},
 }
@@ -145,7 +159,7 @@ CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page add
 
 
 def read(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name).read_text(encoding="utf-8"))
 
 
 def values(node: dict[str, Any]) -> dict[str, Any]:
@@ -169,7 +183,7 @@ def with_chosen(inputs: list[Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    assert set(names()) == set(NAMES)
     used = {node["type"] for name in NAMES for node in read(name)["nodes"]}
     assert used == CORE | REAL_HOST | set(pack.nodes)
 
@@ -186,6 +200,17 @@ def test_it_is_what_the_page_saves(name: str) -> None:
         assert nodes[target]["inputs"][in_slot]["link"] == number
         assert kind == nodes[source]["outputs"][out_slot]["type"]
     assert {item["link"] for node in nodes.values() for item in node["inputs"] if item.get("link")} == set(links)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_reads_from_left_to_right(name: str) -> None:
+    """`docs/workflows/lay_out.py` lays a workflow out; tests/browser/test_layout.py measures it in the page."""
+    workflow = read(name)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, _, target, *_ in workflow["links"]:
+        assert nodes[source]["pos"][0] + nodes[source]["size"][0] < nodes[target]["pos"][0], (source, target)
+    assert [group["title"].partition(" ")[0] for group in workflow["groups"]] == ["1", "2", "3"][: len(workflow["groups"])]
+    assert len(workflow["groups"]) >= 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,7 +256,7 @@ def test_it_runs_offline_unless_it_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_thumbnail(name: str) -> None:
-    start = (FOLDER / f"{name}.jpg").read_bytes()[:3]
+    start = path_of(name, ".jpg").read_bytes()[:3]
     assert start == b"\xff\xd8\xff"
 
 

@@ -14,16 +14,18 @@ MODELS = (
     ("progress",),
     ("ops", "weights"),
     ("canvas", "diffusion", "encoders", "lora", "video"),
-    ("decoders", "generation", "objectives", "translation"),
-    ("metrics", "optimization", "stylization", "training"),
+    ("classical", "decoders", "generation", "objectives", "translation"),
+    ("metrics", "optimization", "stylization"),
+    ("training",),
     ("architecture",),
     ("families",),
     ("library",),
 )
 NODES = (
     ("host",),
-    ("generation", "stylization"),
+    ("classical", "generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
+    ("measures",),
     ("training",),
     ("__init__",),
 )

@@ -5,6 +5,8 @@
 import { app } from "../../../scripts/app.js";
 import { LAYOUTS } from "./explorer_layout.js";
 import { addExplorer } from "./explorer_panel.js";
+import { addKeepButton } from "./keep_button.js";
+import { nameSockets } from "./socket_names.js";
 import { addTraining } from "./training_panel.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
@@ -43,4 +45,14 @@ app.registerExtension({
   nodeCreated(node) {
     if (["StyleAtelierTrainStylizer", "StyleAtelierTrainStyleLora"].includes(node.comfyClass)) addTraining(node);
   },
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Keep",
+  nodeCreated: addKeepButton,
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Sockets",
+  nodeCreated: nameSockets,
 });
