@@ -207,14 +207,14 @@ def learned(kind: str) -> tuple[Any, ...]:
             parameter.requires_grad_(False)
     with torch.no_grad():
         for name, tensor in learned.items():
-            if name.endswith("attn1.to_out.0.weight"):
+            if name.endswith("to_out.0.weight"):
                 rows = [torch.randn(side, 2, generator=drawn) for side in tensor.shape]
                 tensor += ASTRAY * tensor.norm() * (rows[0] @ rows[1].T) / (rows[0] @ rows[1].T).norm()
         unet.load_state_dict(learned)
     return patcher, clip, vae
 
 
-LEARNING, ASTRAY, FALLING = 250, 3.0, 100
+LEARNING, ASTRAY, FALLING = 250, 30.0, 100
 
 
 def check_the_loss_falls() -> None:

@@ -89,7 +89,7 @@ def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
     return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
 
 
-def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
+def paint_sd(pack: Pack, *styles: object, **inputs: object) -> Any:
     given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
     return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
 
@@ -235,15 +235,15 @@ CASES: dict[str, tuple[Case, str]] = {
     "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
     # the embedded host has no CLIP at all; a real one looks at what is connected
     "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
-    "sd: no painting": (lambda p: transfer(p), "styles holds no picture: connect at least one painting"),
-    "sd: no photo": (lambda p: transfer(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
-    "sd: weights": (lambda p: transfer(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "sd: no painting": (lambda p: paint_sd(p), "styles holds no picture: connect at least one painting"),
+    "sd: no photo": (lambda p: paint_sd(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
+    "sd: weights": (lambda p: paint_sd(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
     "sd: masks": (
-        lambda p: transfer(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        lambda p: paint_sd(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
         "content_masks holds 1 masks for 2 styles",
     ),
     "sd: black mask": (
-        lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
+        lambda p: paint_sd(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
         "content_mask0 is all black",
     ),
     "lora: no pictures": (lambda p: train_lora(p, pictures=picture(1, 8, 8, 3)), "pictures is not a set of pictures"),
