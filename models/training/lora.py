@@ -12,17 +12,15 @@ from torch import Tensor
 from ..lora.blocks import Family
 from .draws import Draws
 
-LEVELS = ("even", "towards style")
 MULTIPLE = 64  # pixels of a bucket's sides
 TRAINED = 1000
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
-WHAT = ("style", "style and content apart (B-LoRA)", "attention", "blocks by name")
 
 
 @dataclass(frozen=True)
 class LoraPlan:
     """rank: of every module, alpha the same. min_snr: gamma of the loss's weights, 0 for none (Hang et al. 2023,
-    arXiv:2303.09556). levels: one of LEVELS. dropout: share of the steps without a caption. blocks: those that are
+    arXiv:2303.09556). levels: "even" or "towards style". dropout: share of the steps without a caption. blocks: those that are
     trained, as `lora.blocks` reads them.
     """
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...models.lora.blocks import family_of, parse_weights
 from ...models.training.lora import LoraPlan, bucket
-from ...models.weights.numbered import contained
+from ...models.weights.writing import contained
 from ..diffusion.pictures import MULTIPLE, covering, decoded, encoded
 from ..diffusion.stable_diffusion import lora_folder
 from ..diffusion.unets import family

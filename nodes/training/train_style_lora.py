@@ -7,8 +7,6 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...models.lora.blocks import family_of
-from ...models.training.lora import LEVELS, WHAT, LoraPlan, blocks_wanted, captions_of
-from ...models.training.plan import Plan
 from ..diffusion.stable_diffusion import lora_folder, needs_comfyui
 from ..diffusion.unets import check_unet
 from ..host.images import to_image, wire_format
@@ -17,6 +15,8 @@ from .run import chart_of, samples_of
 
 GO_ON, ANEW = "go on", "begin anew"
 MOST_PICTURES = 20
+WHAT = ("style", "style and content apart (B-LoRA)", "attention", "blocks by name")
+LEVELS = ("even", "towards style")
 
 
 class TrainStyleLora(io.ComfyNode):
@@ -179,6 +179,8 @@ class TrainStyleLora(io.ComfyNode):
         sample_every: int,
         random_seed: int,
     ) -> io.NodeOutput:
+        from ...models.training.lora import LoraPlan, blocks_wanted, captions_of
+        from ...models.training.plan import Plan
         from .train_stylizer import check_pictures
 
         check_pictures(pictures, "pictures")
