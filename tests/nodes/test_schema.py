@@ -53,7 +53,7 @@ def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRe
 
 
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 78
+    assert len(pack.schemas) == 79
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")

@@ -46,6 +46,7 @@ NAMES = [
     "style_noise_against_plain",
     "deadiff_style_and_prompt",
     "deadiff_content_and_style",
+    "train_style_lora",
     "neural_style",
     "gatys_from_parts",
     "reconstruct_content",
@@ -103,7 +104,7 @@ SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
-UNTRAINED |= {"style_noise_against_plain"}
+UNTRAINED |= {"style_noise_against_plain", "train_style_lora"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 TAUGHT = {"teach_one_painting", "paintings_in_one_network", "teach_adain_your_photos", "distill_neural_style"}
