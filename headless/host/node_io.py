@@ -7,7 +7,18 @@ page needs is kept of each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
+from io import BytesIO
 from typing import Any
+
+
+class ControlAfterGenerate(str, Enum):
+    """What the page does with a seed after each run."""
+
+    fixed = "fixed"
+    increment = "increment"
+    decrement = "decrement"
+    randomize = "randomize"
 
 
 class Input:
@@ -74,6 +85,7 @@ class ComfyType:
     """A type of wire: `.Input` and `.Output` make its sockets, `.io_type` is its name."""
 
     io_type = "*"
+    Type: Any = Any
     Input: type[Input]
     Output: type[Output]
 
@@ -150,6 +162,17 @@ Float = _comfy_type("FLOAT", WidgetInput)
 String = _comfy_type("STRING", WidgetInput)
 Boolean = _comfy_type("BOOLEAN", WidgetInput)
 Combo = _comfy_type("COMBO", ComboInput)
+
+
+@dataclass
+class Drawings:
+    """What an SVG wire carries: files in memory."""
+
+    data: list[BytesIO]
+
+
+SVG = Custom("SVG")
+SVG.Type = Drawings
 
 
 class TemplatePrefix:

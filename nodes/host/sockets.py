@@ -24,9 +24,17 @@ ClipVisionSocket = io.Custom("CLIP_VISION")
 ControlNetSocket = io.Custom("CONTROL_NET")
 HooksSocket = io.Custom("HOOKS")
 VideoSocket = io.Custom("VIDEO")
+LatentSocket = io.Custom("LATENT")
+ConditioningSocket = io.Custom("CONDITIONING")
+VaeSocket = io.Custom("VAE")
+TrajectorySocket = io.Custom("ATELIER_TRAJECTORY")
+LatentObjectiveSocket = io.Custom("ATELIER_LATENT_OBJECTIVE")
+DEADiffSocket = io.Custom("ATELIER_DEADIFF")
 LoraStackSocket = io.Custom("LORA_STACK")  # a list of (file, strength, text encoder's strength), as other packs pass it
 CropSocket = io.Custom("ATELIER_CROP")
 StyleSocket = io.Custom("ATELIER_STYLE")
+StrokesSocket = io.Custom("ATELIER_STROKES")
+MeasuresSocket = io.Custom("ATELIER_MEASURES")
 PicturesSocket = io.Custom("ATELIER_PICTURES")
 BoundingBoxSocket = io.Custom("BOUNDING_BOX")  # the host's own type, as a wire without a widget
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...models.library import stylizers
 from ...models.library.choices import entry_of
-from ...models.weights.numbered import contained
+from ...models.weights.writing import contained
 from ..host import feedback
 from ..host.drawing import to_pillow
 from ..host.folders import FOLDER

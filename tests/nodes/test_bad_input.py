@@ -60,6 +60,39 @@ def paint(pack: Pack, content: object, *styles: object, **inputs: object) -> Any
     return pack.run("NeuralStyle", content=content, styles=grown, **inputs)
 
 
+PATCHES = {"method": "patches", "guide_weight": 4.0, "patch": 5, "uniformity": 500.0}
+SCAN = {"method": "scan order", "coherence": 5.0}
+QUILTING = {"method": "quilting", "block": 12, "tolerance": 0.1}
+GROWN = {"method": "pixel by pixel", "window": 11}
+
+
+def learn(pack: Pack, method: object = PATCHES, **inputs: object) -> Any:
+    given = {name: picture(1, 24, 24, 3) for name in ("before", "after", "images")}
+    return pack.run("ImageAnalogy", method=method, **{**given, **inputs})
+
+
+def by_example(pack: Pack, **inputs: object) -> Any:
+    return pack.run("StylizeByExample", **{"style": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def weave(pack: Pack, method: object = QUILTING, **inputs: object) -> Any:
+    return pack.run("SynthesizeTexture", method=method, **{"texture": picture(1, 24, 24, 3), "width": 32, "height": 32, **inputs})
+
+
+def transfer(pack: Pack, **inputs: object) -> Any:
+    return pack.run("TextureTransfer", **{"texture": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
+    keys = {f"painted{i}": each for i, each in enumerate(painted)}
+    return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
+
+
+def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
+    given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
+    return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
+
+
 def follow(pack: Pack, **inputs: object) -> Any:
     return pack.run("TextObjective", **{"clip": object(), "clip_vision": object(), "image": picture(1, 8, 8, 3), **inputs})
 
@@ -101,11 +134,15 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack) -> None:
 
 
 CASES: dict[str, tuple[Case, str]] = {
+    "measures: nothing to compare": (lambda p: p.run("MeasurePair", image=picture(1, 8, 8, 3)), "content and style are both"),
+    "measures: no pictures": (lambda p: p.run("MeasureSets"), "results has no pictures"),
+    "measures: no stylizers": (lambda p: p.run("RankStylizers", stylizers={}), "stylizers holds none"),
+    "measures: an empty report": (lambda p: p.run("Report", measures={}), "measures holds nothing"),
     "empty batch": (lambda p: stylize(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
-    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style0 holds no picture"),
+    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style 1 holds no picture"),
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
     "not a number": (lambda p: stylize(p, NAN), "content holds values that are not numbers"),
-    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "no batch": (lambda p: stylize(p, picture(8, 8, 3)), "content is not a batch"),
     "a latent": (lambda p: stylize(p, {"samples": picture(1, 4, 8, 8)}), "content is not a batch"),
@@ -121,31 +158,31 @@ CASES: dict[str, tuple[Case, str]] = {
     "weights: gap": (lambda p: stylize(p, picture(1, 8, 8, 3), style_weights="1,,2"), "style_weights '1,,2' is not a list"),
     "mask: LoadImage's": (
         lambda p: stylize(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "mask: batch": (
         lambda p: stylize(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "mask: empty": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "mask: a picture": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": picture(1, 8, 8, 3)}),
-        "style_mask0 is not a mask",
+        "style mask 1 is not a mask",
     ),
     "mask: not a number": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": NAN[..., 0]}),
-        "style_mask0 holds values that are not numbers",
+        "style mask 1 holds values that are not numbers",
     ),
     "mask: without its style": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "mask: one of two": (
         lambda p: stylize(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
     "unknown tap": (lambda p: encode(p, picture(1, 8, 8, 3), taps="relu9_9"), "taps: .* has no tap relu9_9"),
     "encode: not a number": (lambda p: encode(p, NAN), "image holds values that are not numbers"),
@@ -192,6 +229,17 @@ CASES: dict[str, tuple[Case, str]] = {
     "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
     # the embedded host has no CLIP at all; a real one looks at what is connected
     "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
+    "sd: no painting": (lambda p: transfer(p), "styles holds no picture: connect at least one painting"),
+    "sd: no photo": (lambda p: transfer(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
+    "sd: weights": (lambda p: transfer(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "sd: masks": (
+        lambda p: transfer(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        "content_masks holds 1 masks for 2 styles",
+    ),
+    "sd: black mask": (
+        lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
+        "content_mask0 is all black",
+    ),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),
@@ -281,7 +329,7 @@ CASES |= {
         "style picture has no patch of 3x3 features at relu3_1: take a larger one",
     ),
     "combine: nothing": (lambda p: combine(p), "objectives holds none"),
-    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective0 is not an objective"),
+    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective 1 is not an objective"),
     "combine: words": (lambda p: combine(p, objective(p, "Content"), weights="much"), "weights 'much' is not a list"),
     "combine: too many": (
         lambda p: combine(p, objective(p, "Content"), weights="1, 2"),
@@ -313,7 +361,7 @@ CASES |= {
     ),
     "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
-    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
     "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
@@ -321,24 +369,69 @@ CASES |= {
     "paint: nothing": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="0"), "style_weights '0' must be"),
     "paint: mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "paint: masks": (
         lambda p: paint(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "paint: style mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "paint: without its style": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "paint: one of two": (
         lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
+    "analogy: nan": (lambda p: learn(p, before=NAN), "before holds values that are not numbers"),
+    "analogy: tiny": (lambda p: learn(p, images=picture(1, 8, 8, 3)), "images is 8x8 pixels and at least 11x11 are needed"),
+    "analogy: too large": (lambda p: learn(p, SCAN, size=1024, before=picture(1, 512, 512, 3)), "too large for the scan order"),
+    "analogy: no mask": (lambda p: learn(p, mask=torch.zeros(1, 8, 8)), "mask is all black"),
+    "example: no batch": (lambda p: by_example(p, style=picture(24, 24, 3)), "style is not a batch"),
+    "example: tiny": (lambda p: by_example(p, style=picture(1, 5, 24, 3)), "style is 24x5 pixels"),
+    "example: one region": (lambda p: by_example(p, regions=torch.ones(1, 8, 8)), "style_regions is missing"),
+    "example: half a guide": (
+        lambda p: by_example(p, style_guides={"style_guide0": picture(1, 24, 24, 3)}),
+        "target_guide0 is missing",
+    ),
+    "example: weights": (
+        lambda p: by_example(
+            p,
+            style_guides={"style_guide0": picture(1, 24, 24, 3)},
+            target_guides={"target_guide0": picture(1, 24, 24, 3)},
+            guide_weights="1, 2",
+        ),
+        "guide_weights has 2 numbers",
+    ),
+    "example: tap": (
+        lambda p: by_example(p, encoder=p.run("LoadEncoder", encoder=POCKET), tap="relu9_9"),
+        "tap: the encoder Pocket",
+    ),
+    "keyframes: nothing": (lambda p: propagate(p, picture(1, 24, 24, 3), images=None), "neither video nor images is connected"),
+    "keyframes: none painted": (lambda p: propagate(p), "painted is not connected"),
+    "keyframes: numbers": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="0, 1"),
+        "frames names 2 frames and 1 are painted",
+    ),
+    "keyframes: words": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="first"),
+        "frames 'first' is not a list of numbers",
+    ),
+    "keyframes: beyond": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="7"),
+        "frames names frame 7 and the clip ends with 2",
+    ),
+    "keyframes: twice": (lambda p: propagate(p, picture(2, 24, 24, 3), frames="1, 1"), "must be different numbers"),
+    "keyframes: tiny": (lambda p: propagate(p, picture(1, 8, 8, 3), images=picture(2, 8, 8, 3)), "the clip is 8x8 pixels"),
+    "texture: infinite": (lambda p: weave(p, texture=NAN / 0), "texture holds values that are not numbers"),
+    "texture: tiny": (lambda p: weave(p, GROWN, texture=picture(1, 8, 8, 3)), "texture is 8x8 pixels and at least 11x11"),
+    "texture: too large": (lambda p: weave(p, GROWN, texture=picture(1, 300, 300, 3)), "too large to work pixel by pixel"),
+    "transfer: a latent": (lambda p: transfer(p, texture={"samples": 0}), "texture is not a batch"),
+    "transfer: tiny": (lambda p: transfer(p, texture=picture(1, 4, 8, 3)), "texture is 8x4 pixels"),
 }
 
 

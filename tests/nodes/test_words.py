@@ -15,6 +15,7 @@ LANGUAGES = ("en", "zh")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SAME_EVERYWHERE = {"AdaIN"}
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+GROWN = re.compile(r".+ \d+")  # the sockets of an Autogrow input; the help page speaks of the input
 
 
 def locale(language: str, file: str) -> dict[str, Any]:
@@ -30,12 +31,17 @@ def leaves(tree: dict[str, Any], path: str = "") -> dict[str, str]:
 
 
 def words_of(schema: Any) -> dict[str, dict[str, str]]:
-    """{key: name and tooltip} of all inputs. Those of a dynamic combo's choices follow it, under the key that the front end asks
-    for: their path with underscores, without the choice. Tooltips of the same input in several choices are joined.
+    """{key: name and tooltip} of all inputs. Sockets that grow follow their input, one key for each that may appear. Those of a
+    dynamic combo's choices follow it, under the key that the front end asks for: their path with underscores, without the choice.
+    Tooltips of the same input in several choices are joined.
     """
     found: dict[str, dict[str, str]] = {}
     for item in schema.inputs:
         found[item.id] = {"name": item.display_name or item.id.replace("_", " "), "tooltip": item.tooltip}
+        if template := getattr(item, "template", None):
+            for i in range(template.max):
+                words = {"name": f"{template.prefix.replace('_', ' ')} {i + 1}", "tooltip": item.tooltip}
+                found[f"{item.id}_{template.prefix}{i}"] = words
         nested: dict[str, list[Any]] = {}
         for choice in item.options if item.get_io_type() == DYNAMIC_COMBO else ():
             for inner in choice.inputs:
@@ -78,6 +84,8 @@ def test_every_node_has_a_help_page_that_names_every_input(pack: Pack, language:
         assert page.startswith(f"# {definitions[name]['display_name']}\n"), name
         assert (CHINESE.search(page) is None) == (language == "en")
         for words in definitions[name]["inputs"].values():
+            if GROWN.fullmatch(words["name"]):
+                continue
             assert f"| {words['name']} |" in page, f"{name} ({language}) does not explain {words['name']}"
 
 

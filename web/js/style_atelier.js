@@ -5,6 +5,8 @@
 import { app } from "../../../scripts/app.js";
 import { LAYOUTS } from "./explorer_layout.js";
 import { addExplorer } from "./explorer_panel.js";
+import { addKeepButton } from "./keep_button.js";
+import { nameSockets } from "./socket_names.js";
 import { addTraining } from "./training_panel.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
@@ -17,6 +19,7 @@ const LOADERS = {
   StyleAtelierLoadGenerator: "generator",
   StyleAtelierLoadControlNeXt: "controlnext",
   StyleAtelierControlNeXtWeights: "weights",
+  StyleAtelierLoadDEADiff: "deadiff",
 };
 
 app.registerExtension({
@@ -42,4 +45,14 @@ app.registerExtension({
   nodeCreated(node) {
     if (node.comfyClass === "StyleAtelierTrainStylizer") addTraining(node);
   },
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Keep",
+  nodeCreated: addKeepButton,
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Sockets",
+  nodeCreated: nameSockets,
 });
