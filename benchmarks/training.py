@@ -2,10 +2,10 @@
 
     python benchmarks/training.py --johnson DIR --adain DIR [--threads 1] [--size 256] [--batch 4] [--steps 5]
 
---johnson: fast_neural_style/neural_style of a checkout of pytorch/examples; --adain: a checkout of naoto0804/pytorch-AdaIN. Their
-networks and losses are imported as they are, and their loops' steps are carried out in their order; VGGs have fixed random weights,
-the same for both sides. Processor time, median of interleaved steps; memory is the growth of peak resident size of a step, each side
-in a process of its own (Linux).
+--johnson: fast_neural_style/neural_style of a checkout of pytorch/examples; --adain: a checkout of naoto0804/pytorch-AdaIN.
+Their networks and losses are imported as they are, and the steps of their loops are carried out in their order; VGGs have fixed
+random weights, the same for both sides. Processor time, median of interleaved steps; memory is the growth of peak resident size
+in a step, each side in a process of its own (Linux).
 """
 
 from __future__ import annotations

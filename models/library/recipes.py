@@ -66,7 +66,12 @@ class Order:
         if set(FOUR_DEEP) <= set(known):
             return FOUR_DEEP, FOUR_DEEP[1]
         style = tuple(tap for tap in FOUR_FIRST if tap in known) or known
-        return style, "relu3_1" if "relu3_1" in known else known[-1]
+        return style, "relu2_1" if "relu2_1" in known else known[-1]
+
+    @property
+    def content_weight(self) -> float:
+        """Of relative errors: encoders without Johnson's taps say less of the drawing, so that it has to count for more."""
+        return CONTENT if set(FOUR_DEEP) <= set(self.eye.taps) else 3 * CONTENT
 
     def needs(self, taps: tuple[str, ...], family: str) -> VGG:
         """The encoder's network. Raises ValueError for one without these taps."""
@@ -134,7 +139,9 @@ def johnson(order: Order) -> Recipe:
     made = train.TrainJohnson(network, order.look, order.pictures, content_tap=content_tap, style_taps=style_taps)
     if order.own_constants:
         return replaced(made, content_weight=content * train.CONTENT_WEIGHT, style_weight=style * train.STYLE_WEIGHT)
-    return replaced(made, content_weight=content * CONTENT, style_weight=style * STYLE, range_weight=RANGE, relative_errors=True)
+    return replaced(
+        made, content_weight=content * order.content_weight, style_weight=style * STYLE, range_weight=RANGE, relative_errors=True
+    )
 
 
 def cin(order: Order) -> Recipe:
@@ -155,7 +162,7 @@ def cin(order: Order) -> Recipe:
         made.eye = Looking(order.eye.with_pooling("average").module)  # type: ignore[arg-type]
         tap = "relu3_3" if "relu3_3" in order.eye.taps else content_tap
         return replaced(made, content_weight=content, style_weight=style * train.STYLE_WEIGHT, content_tap=tap)
-    return replaced(made, content_weight=content * CONTENT, style_weight=style * STYLE, relative_errors=True)
+    return replaced(made, content_weight=content * order.content_weight, style_weight=style * STYLE, relative_errors=True)
 
 
 def adain(order: Order) -> Recipe:
@@ -264,7 +271,7 @@ def ghiasi(order: Order) -> Recipe:
     eye = Looking(order.eye.with_pooling("average").module)  # type: ignore[arg-type]
     if order.own_constants:
         return train.TrainGhiasi(network, eye, content, 5e-4 * style)  # type: ignore[arg-type]
-    return train.TrainGhiasi(network, eye, content * CONTENT, style * STYLE, 1.0, relative_errors=True)  # type: ignore[arg-type]
+    return train.TrainGhiasi(network, eye, content * order.content_weight, style * STYLE, 1.0, relative_errors=True)  # type: ignore[arg-type]
 
 
 def distilled(order: Order) -> Recipe:

@@ -67,7 +67,9 @@ class Plan:
     def of(cls, values: dict[str, Any]) -> Plan:
         """From a file; names that are not known are left out."""
         known = {field.name for field in fields(cls)}
-        kept = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known}
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items() if name in known
+        }
         return cls(**kept)
 
     def differs(self, other: Plan) -> list[str]:

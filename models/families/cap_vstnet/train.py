@@ -27,7 +27,8 @@ Pair = tuple[Tensor, Tensor]  # both halves of the features
 
 def change(block: Block, source: Tensor) -> Tensor:
     """F of a block: three convolutions under reflection."""
-    *first, last = block.conv.values()
+    convs: list[nn.Conv2d] = list(block.conv.values())  # type: ignore[arg-type]
+    *first, last = convs
     for conv in first:
         source = F.relu(F.conv2d(F.pad(source, (1, 1, 1, 1), "reflect"), conv.weight, conv.bias, conv.stride))
     return F.conv2d(F.pad(source, (1, 1, 1, 1), "reflect"), last.weight, last.bias, last.stride)
