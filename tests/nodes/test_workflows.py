@@ -60,6 +60,11 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "strokes_of_a_painting",
+    "painting_in_progress",
+    "optimized_strokes",
+    "drawings_as_vectors",
+    "classical_tour",
     "filter_from_one_example",
     "painted_with_patches",
     "keyframes_to_clip",
@@ -69,6 +74,7 @@ NAMES = [
 CORE = {
     "LoadImage",
     "SaveImage",
+    "SaveSVGNode",
     "BatchImagesNode",
     "SolidMask",
     "MaskComposite",
@@ -86,6 +92,7 @@ SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
+CLASSICAL = {"strokes_of_a_painting", "painting_in_progress", "optimized_strokes", "drawings_as_vectors", "classical_tour"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
@@ -122,6 +129,7 @@ DOWNLOADED = {
     "clip_of_48_frames": {"microast"},
     **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    **{name: set() for name in CLASSICAL},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)
@@ -141,14 +149,15 @@ def values(node: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(names, given, strict=True))
 
 
-def with_chosen(inputs: list[Any], found: dict[str, Any]) -> dict[str, Any]:
+def with_chosen(inputs: list[Any], found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Inputs by name, each choice followed by those that it brings, which are named after it."""
     named = {}
     for item in inputs:
-        named[item.id] = item
+        key = prefix + item.id
+        named[key] = item
         if item.get_io_type() == DYNAMIC:
-            chosen = next(option for option in item.options if option.key == found[item.id])
-            named |= {f"{item.id}.{each.id}": each for each in chosen.inputs}
+            chosen = next(option for option in item.options if option.key == found[key])
+            named |= with_chosen(chosen.inputs, found, f"{key}.")
     return named
 
 
