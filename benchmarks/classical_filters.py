@@ -2,9 +2,10 @@
 
     python benchmarks/classical_filters.py PICTURE [--side 1024] [--rounds 3]
 
-Each of the others is left out, and said so, where it is not installed: `pip install opencv-contrib-python-headless scikit-image pykuwahara
-gmic`. Times are the processor's, the median of interleaved rounds. The filters of a row do the same kind of thing and are not the same:
-tests/classical/test_filters.py says which agree to how much. "plain" is the formula by a loop over all places of the window, in torch.
+Each of the others is left out, and said so, where it is not installed: `pip install opencv-contrib-python-headless scikit-image
+pykuwahara gmic`. Times are the processor's, the median of interleaved rounds. The filters of a row do the same kind of thing
+and are not the same: tests/classical/test_filters.py says which agree to how much. "plain" is the formula by a loop over all
+places of the window, in torch.
 """
 
 from __future__ import annotations
@@ -125,7 +126,9 @@ def rows(rgb: torch.Tensor) -> dict[str, dict[str, Run]]:
 
         found["kuwahara, radius 4"]["G'MIC kuwahara"] = run("kuwahara 9")
         found["oil, radius 4"]["G'MIC fx_painting"] = run("fx_painting 5,2.5,1.5,50,1,0")
-        found["impressionist strokes"]["G'MIC fx_brushify"] = run("fx_brushify 7,0.25,4,64,25,12,0,2,4,0.2,0.5,30,1,1,1,5,0,0.2,1,0")
+        found["impressionist strokes"]["G'MIC fx_brushify"] = run(
+            "fx_brushify 7,0.25,4,64,25,12,0,2,4,0.2,0.5,30,1,1,1,5,0,0.2,1,0"
+        )
         found["bilateral, window 9"]["G'MIC bilateral"] = run("bilateral 3,38")
     return found
 
@@ -156,7 +159,9 @@ def main() -> None:
                 seconds[name].append(time.process_time() - began)
         medians = {name: statistics.median(values) for name, values in seconds.items() if values}
         first = next(iter(medians.values()))
-        print(title + ": " + "; ".join(f"{name} {value:.3f} s ({value / first:.2f})" for name, value in medians.items()), flush=True)
+        print(
+            title + ": " + "; ".join(f"{name} {value:.3f} s ({value / first:.2f})" for name, value in medians.items()), flush=True
+        )
 
 
 if __name__ == "__main__":

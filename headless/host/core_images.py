@@ -84,7 +84,9 @@ class LoadImage(io.ComfyNode):
 
 
 def new_files(folder: str, prefix: str, suffix: str, kind: str, count: int) -> list[tuple[Path, dict[str, str]]]:
-    """PREFIX_00001_SUFFIX, counting on from what is there, and how the page is told. prefix may name a sub-folder, never one outside."""
+    """PREFIX_00001_SUFFIX, counting on from what is there, and how the page is told. prefix may name a sub-folder, never one
+    outside.
+    """
     root = Path(folder).resolve()
     path = (root / prefix).resolve()
     if not path.is_relative_to(root):

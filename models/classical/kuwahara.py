@@ -26,7 +26,9 @@ TOGETHER_EXACT = 512
 
 
 def kuwahara(rgb: Tensor, radius: int = 4) -> Tensor:
-    """The mean of that one of four squares of side radius + 1, which share the pixel, whose luma varies least. Reflected border."""
+    """The mean of that one of four squares of side radius + 1, which share the pixel, whose luma varies least. Reflected
+    border.
+    """
     side = radius + 1
     height, width = rgb.shape[-2:]
     padded = reflected(rgb, radius)
@@ -56,8 +58,8 @@ def reflected(x: Tensor, reach: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Ellipse:
-    """radius in pixels; alpha: 1 lets an edge's ellipse be four times as long as wide, large values leave circles; sharpness: how much
-    the calmest sector is preferred (the paper's q); sigma: of the structure tensor.
+    """radius in pixels; alpha: 1 lets an edge's ellipse be four times as long as wide, large values leave circles; sharpness:
+    how much the calmest sector is preferred (the paper's q); sigma: of the structure tensor.
     """
 
     radius: float = 6.0
@@ -119,20 +121,20 @@ def anisotropic_kuwahara(
 ) -> Tensor:
     """[B, 3, H, W] -> flat areas with clean, flowing edges; beyond the border the border's values.
 
-    exact: weights of each pixel's own direction; else of the nearest of 64 directions and 12 shapes, which is several times as fast
-    and off by less than can be seen. field: directions to follow in place of the picture's own.
+    exact: weights of each pixel's own direction; else of the nearest of 64 directions and 12 shapes, which is several times as
+    fast and off by less than can be seen. field: directions to follow in place of the picture's own.
     """
     ellipse = Ellipse(radius, alpha, sharpness, sigma)
     field = orientation_of(rgb, sigma) if field is None else field
     carry_out = exactly if exact else by_tables
-    pictures = [
-        carry_out(rgb[i], Orientation(field.tangent[i], field.anisotropy[i]), ellipse) for i in range(rgb.shape[0])
-    ]
+    pictures = [carry_out(rgb[i], Orientation(field.tangent[i], field.anisotropy[i]), ellipse) for i in range(rgb.shape[0])]
     return torch.stack(pictures)
 
 
 class Samples:
-    """A picture [3, H, W] as rows (r, g, b, r^2 + g^2 + b^2) with a border, for gathering. Colors are from the middle of the range."""
+    """A picture [3, H, W] as rows (r, g, b, r^2 + g^2 + b^2) with a border, for gathering. Colors are from the middle of the
+    range.
+    """
 
     def __init__(self, rgb: Tensor, border: int) -> None:
         self.border, self.stride = border, rgb.shape[2] + 2 * border

@@ -1,7 +1,7 @@
 """Mosaic: square stones that lie along the picture's edges and do not cross them.
 
-Hausner 2001 (Simulating Decorative Mosaics): a centroidal Voronoi diagram in the metric of squares that are turned with a field, with
-strong edges left out, so that stones move off them.
+Hausner 2001 (Simulating Decorative Mosaics): a centroidal Voronoi diagram in the metric of squares that are turned with a
+field, with strong edges left out, so that stones move off them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def mosaic(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Areas:
-    """A picture [1, 3, H, W] in 0..1 as stones of `side` pixels. gap: of a stone's side; rounds: of moving stones to their places."""
+    """A picture [1, 3, H, W] in 0..1 as stones of `side` pixels. gap: of a stone's side; rounds: of moving stones to their
+    places.
+    """
     from scipy.spatial import cKDTree
 
     height, width = rgb.shape[-2:]

@@ -1,8 +1,8 @@
 """Pencil drawing: short straight strokes along the edges, over a tone that graphite has.
 
 Lu, Xu and Jia 2012 (Combining Sketch and Tone for Pencil Drawing Production). Strokes are theirs. Tone: the same three laws of
-brightness; the paper's solution for how often the pattern is drawn over is taken locally, under a Gaussian, instead of over the whole
-picture, so that strips give what the whole gives.
+brightness; the paper's solution for how often the pattern is drawn over is taken locally, under a Gaussian, instead of over the
+whole picture, so that strips give what the whole gives.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def strokes_of(bright: Tensor, length: int, strength: float = 1.0) -> Tensor:
     """[B, 1, H, W] -> white paper with strokes, 1 to 0: every slope goes to the direction along which it is longest, and is drawn
     there as lines (equations 1 to 3).
     """
-    right, down = F.pad(bright, (0, 1, 0, 0), mode="replicate").diff(dim=3), F.pad(bright, (0, 0, 0, 1), mode="replicate").diff(dim=2)
+    right, down = (
+        F.pad(bright, (0, 1, 0, 0), mode="replicate").diff(dim=3),
+        F.pad(bright, (0, 0, 0, 1), mode="replicate").diff(dim=2),
+    )
     slope = (right.square() + down.square()).sqrt()
     kernels = lines(length, slope)
     answers = F.conv2d(slope, kernels, padding=length)
@@ -109,10 +112,11 @@ def pencil(
     color: float = 0.0,
     seed: int = 0,
 ) -> Tensor:
-    """[B, 3, H, W], rows of a picture from `top` on -> the same. tone: of the whole picture. unit: pixels that the paper's grain takes.
+    """[B, 3, H, W], rows of a picture from `top` on -> the same. tone: of the whole picture. unit: pixels that the paper's
+    grain takes.
 
-    length: half of a stroke's, in pixels; strokes, shading: how strong outlines and tone are; color: 0 for graphite, 1 for colored
-    pencils.
+    length: half of a stroke's, in pixels; strokes, shading: how strong outlines and tone are; color: 0 for graphite, 1 for
+    colored pencils.
     """
     bright = luma(rgb)
     outlines = strokes_of(bright, length, strokes)

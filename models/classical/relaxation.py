@@ -29,11 +29,11 @@ def relaxed(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Strokes:
-    """At most `count` strokes on a picture [1, 3, H, W] in 0..1, broad ones first (radius: largest and smallest in pixels, in either
-    order; length in radii). In each round strokes are tried where the canvas is wrong; those that would make it better by themselves are
-    painted, the best on top; where all of them together make it worse, only the better half. So the error never rises.
+    """At most `count` strokes on a picture [1, 3, H, W] in 0..1, broad ones first (radius: largest and smallest in pixels, in
+    either order; length in radii). In each round strokes are tried where the canvas is wrong; those that would make it better
+    by themselves are painted, the best on top; where all of them together make it worse, only the better half. So the error
+    never rises.
     """
-    height, width = rgb.shape[-2:]
     chance = torch.Generator().manual_seed(seed)
     ground = rgb.mean((0, 2, 3))
     canvas = ground.view(1, 3, 1, 1).expand_as(rgb).contiguous()
@@ -67,7 +67,14 @@ def nothing(rgb: Tensor, ground: Tensor) -> Strokes:
 
 
 def tried(
-    rgb: Tensor, field: Orientation, target: Tensor, error: Tensor, count: int, size: float, length: float, chance: torch.Generator
+    rgb: Tensor,
+    field: Orientation,
+    target: Tensor,
+    error: Tensor,
+    count: int,
+    size: float,
+    length: float,
+    chance: torch.Generator,
 ) -> Strokes:
     """Straight strokes at places that are drawn by how wrong they are."""
     wrong = error.cpu() + 1e-6

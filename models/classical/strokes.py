@@ -20,11 +20,11 @@ SAMPLES = 4096
 class Strokes:
     """n strokes on a picture of height x width pixels.
 
-    points [n, k, 2]: control points (right, down) in pixels, the picture's corner at 0; behind a stroke's last point that is repeated.
-    counts [n]: how many points each has; one makes a dot. radius [n] in pixels. color [n, 3] in 0..1. layer [n]: whole numbers that do
-    not fall; rows are in the order of painting. opacity: of each layer, which is opaque in itself and is laid over those before as one.
-    background [3]: the color of the ground, or None where the strokes are to lie on a picture. curved: the points control a cubic
-    B-spline, which begins and ends in the outermost; else straight lines join them.
+    points [n, k, 2]: control points (right, down) in pixels, the picture's corner at 0; behind a stroke's last point that is
+    repeated. counts [n]: how many points each has; one makes a dot. radius [n] in pixels. color [n, 3] in 0..1. layer [n]:
+    whole numbers that do not fall; rows are in the order of painting. opacity: of each layer, which is opaque in itself and is
+    laid over those before as one. background [3]: the color of the ground, or None where the strokes are to lie on a picture.
+    curved: the points control a cubic B-spline, which begins and ends in the outermost; else straight lines join them.
     """
 
     height: int
@@ -73,13 +73,15 @@ class Strokes:
         """[n, 4]: left, top, right, bottom of each with its width."""
         low, high = self.points.amin(1), self.points.amax(1)
         if self.curved:  # phantom ends can bend a curve beyond its control points by a third of a step at most
-            slack = (self.points[:, 1:] - self.points[:, :-1]).norm(dim=2).amax(1, keepdim=True) if self.points.shape[1] > 1 else 0
+            slack = (
+                (self.points[:, 1:] - self.points[:, :-1]).norm(dim=2).amax(1, keepdim=True) if self.points.shape[1] > 1 else 0
+            )
             low, high = low - slack, high + slack
         return torch.cat([low - self.radius[:, None], high + self.radius[:, None]], 1)
 
     def parts(self) -> int:
-        """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a fifth of
-        a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
+        """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a
+        fifth of a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
         """
         if not self.curved or self.points.shape[1] < 3 or not len(self):
             return 1

@@ -1,8 +1,8 @@
 """Lines and tones from differences of Gaussians.
 
-Winnemoeller, Kyprianidis and Olsen 2012 (XDoG: an extended difference-of-Gaussians compendium), equations 4 to 7; the flow-guided form
-is Kang, Lee and Chui 2007's with the structure tensor's field, as in Kyprianidis and Doellner 2008; the older form is Winnemoeller,
-Olsen and Gooch 2006's.
+Winnemoeller, Kyprianidis and Olsen 2012 (XDoG: an extended difference-of-Gaussians compendium), equations 4 to 7; the
+flow-guided form is Kang, Lee and Chui 2007's with the structure tensor's field, as in Kyprianidis and Doellner 2008; the older
+form is Winnemoeller, Olsen and Gooch 2006's.
 """
 
 from __future__ import annotations
@@ -32,11 +32,9 @@ def soft_threshold(x: Tensor, epsilon: float, phi: float) -> Tensor:
     return torch.where(x >= epsilon, torch.ones_like(x), 1 + torch.tanh(phi * (x - epsilon))).clamp(0, 1)
 
 
-def xdog(
-    rgb: Tensor, sigma: float = 1.4, k: float = RATIO, p: float = 20.0, epsilon: float = 0.6, phi: float = 12.0
-) -> Tensor:
-    """[B, 3, H, W] -> grey [B, 1, H, W]. sigma: of the lines, in pixels; p: how strongly edges are drawn; epsilon: the brightness from
-    which the paper stays white; phi: the hardness of the step to black.
+def xdog(rgb: Tensor, sigma: float = 1.4, k: float = RATIO, p: float = 20.0, epsilon: float = 0.6, phi: float = 12.0) -> Tensor:
+    """[B, 3, H, W] -> grey [B, 1, H, W]. sigma: of the lines, in pixels; p: how strongly edges are drawn; epsilon: the
+    brightness from which the paper stays white; phi: the hardness of the step to black.
     """
     return soft_threshold(sharpened(rgb, sigma, k, p), epsilon, phi)
 
@@ -52,8 +50,8 @@ def flow_xdog(
     sigma_along: float = 3.0,
     sigma_smooth: float = 1.0,
 ) -> Tensor:
-    """The same along the picture's lines, which become long and clean: differences across them, smoothed along them, and the result
-    smoothed along them once more (0 for not).
+    """The same along the picture's lines, which become long and clean: differences across them, smoothed along them, and the
+    result smoothed along them once more (0 for not).
     """
     field = orientation_of(rgb, sigma_flow).tangent
     narrow, wide = smooth_across(luma(rgb), field, (sigma, k * sigma), ACROSS)
@@ -81,7 +79,9 @@ def halo(sigma: float, k: float = RATIO) -> int:
     return reach_of(max(sigma, k * sigma), TRUNCATE)
 
 
-def flow_halo(sigma: float, k: float = RATIO, sigma_flow: float = 2.3, sigma_along: float = 3.0, sigma_smooth: float = 1.0) -> int:
+def flow_halo(
+    sigma: float, k: float = RATIO, sigma_flow: float = 2.3, sigma_along: float = 3.0, sigma_smooth: float = 1.0
+) -> int:
     """How far `flow_xdog` reads."""
     walked = reach_of(sigma_along, 2.0) + (reach_of(sigma_smooth, 2.0) if sigma_smooth else 0) + 4
     return ceil(ACROSS * max(sigma, k * sigma)) + walked + reach(sigma_flow)

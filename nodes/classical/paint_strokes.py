@@ -12,10 +12,11 @@ from torch import Tensor
 from ...models.classical.brushes import Brush
 from ...models.classical.hertzmann import STYLES, StrokeStyle
 from ...models.classical.jitter import Jitter
-from ...models.classical.painting import ClipPainter, Curved, Ordered, Oriented, Tried, Wish, painted as in_strokes
+from ...models.classical.painting import ClipPainter, Curved, Ordered, Oriented, Tried, Wish
+from ...models.classical.painting import painted as in_strokes
+from ...models.classical.smoothing import luma
 from ...models.classical.straight import Lines
 from ...models.classical.strokes import Sheets, Strokes
-from ...models.classical.smoothing import luma
 from ...models.progress import Progress
 from ..host.feedback import show
 from ..host.images import from_image, from_mask, read_numbers, take
@@ -24,7 +25,8 @@ from .batches import CATEGORY, SEED_TOOLTIP, mask_input, painted
 
 METHOD_TOOLTIP = (
     "impressionist, expressionist, colorist wash and pointillist are Hertzmann's curved strokes in layers from broad to fine, "
-    "curved shows his settings; oriented lines are Litwinowicz's; ordered strokes are Haeberli's; by trial keeps strokes that help."
+    "curved shows his settings; oriented lines are Litwinowicz's; ordered strokes are Haeberli's; by trial keeps strokes that "
+    "help."
 )
 STYLE_TOOLTIP = "A painting to take colors or strokes from. Of a batch, each picture takes the next."
 FROM_STYLE = ["nothing", "colors", "palette", "strokes", "strokes and colors", "strokes and palette"]
@@ -84,9 +86,9 @@ class PaintStrokes(io.ComfyNode):
             node_id="StyleAtelierPaintStrokes",
             display_name="Paint Strokes",
             category=CATEGORY,
-            description="Paints a picture in brush strokes: curved ones in layers, lines along the edges, dabs or dots; in the colors "
-            "and with the strokes of a painting, if you connect one. Render Strokes makes any size, an SVG or a clip of the painting "
-            "as it grows. No network, no download.",
+            description="Paints a picture in brush strokes: curved ones in layers, lines along the edges, dabs or dots; in the "
+            "colors and with the strokes of a painting, if you connect one. Render Strokes makes any size, an SVG or a "
+            "clip of the painting as it grows. No network, no download.",
             search_aliases=[
                 *("brush strokes", "painterly rendering", "impressionist", "pointillist", "hertzmann", "haeberli", "litwinowicz"),
                 *("stroke based rendering", "oil painting", "palette", "vector painting", "paint by numbers"),
@@ -106,18 +108,23 @@ class PaintStrokes(io.ComfyNode):
                     "direction",
                     options=["lines", "brightness"],
                     default="lines",
-                    tooltip="lines lets strokes follow the picture's smoothed lines; brightness goes across its slopes pixel by pixel, "
-                    "as published. Only curved strokes know both.",
+                    tooltip="lines lets strokes follow the picture's smoothed lines; brightness goes across its slopes pixel by "
+                    "pixel, as published. Only curved strokes know both.",
                 ),
-                io.Combo.Input("brush", options=BRUSHES, default="round", tooltip="round is even, flat has straight ends, bristle "
-                    "leaves hairs and runs dry, picture takes brush_picture."),
+                io.Combo.Input(
+                    "brush",
+                    options=BRUSHES,
+                    default="round",
+                    tooltip="round is even, flat has straight ends, bristle "
+                    "leaves hairs and runs dry, picture takes brush_picture.",
+                ),
                 io.Image.Input("style", optional=True, tooltip=STYLE_TOOLTIP),
                 io.Combo.Input(
                     "from_style",
                     options=FROM_STYLE,
                     default="strokes and colors",
-                    tooltip="What to take from style: all its colors, a palette of a few, its strokes' width, length and directions, or "
-                    "both.",
+                    tooltip="What to take from style: all its colors, a palette of a few, its strokes' width, length and "
+                    "directions, or both.",
                 ),
                 io.Int.Input("colors", default=16, min=2, max=64, step=1, tooltip="How many colors the palette has."),
                 io.Image.Input(
@@ -233,7 +240,9 @@ def brush_of(kind: str, texture: Any, seed: int) -> Brush | None:
     if kind != "picture":
         return Brush(kind, None, seed)
     if texture is None:
-        raise ValueError("brush is picture and brush_picture is not connected: connect a picture of a stroke, or choose another brush.")
+        raise ValueError(
+            "brush is picture and brush_picture is not connected: connect a picture of a stroke, or choose another brush."
+        )
     if isinstance(texture, Tensor) and texture.dim() == 3:
         return Brush(kind, from_mask(texture, "brush_picture", 1)[0, 0])
     picture = from_image(texture, "brush_picture")

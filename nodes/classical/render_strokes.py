@@ -41,8 +41,13 @@ class RenderStrokes(io.ComfyNode):
                 StrokesSocket.Input("strokes", tooltip="From Paint Strokes or Optimize Strokes."),
                 io.Int.Input("width", **side, tooltip="Of the result in pixels. 0 goes with the height, or keeps the size."),
                 io.Int.Input("height", **side, tooltip="Of the result in pixels. 0 goes with the width, or keeps the size."),
-                io.Combo.Input("brush", options=BRUSHES, default="round", tooltip="round is even, flat has straight ends, bristle "
-                    "leaves hairs and runs dry, picture takes brush_picture. The SVG is always round."),
+                io.Combo.Input(
+                    "brush",
+                    options=BRUSHES,
+                    default="round",
+                    tooltip="round is even, flat has straight ends, bristle "
+                    "leaves hairs and runs dry, picture takes brush_picture. The SVG is always round.",
+                ),
                 io.Combo.Input(
                     "background",
                     options=["own", "white", "black", "image"],
@@ -104,7 +109,9 @@ class RenderStrokes(io.ComfyNode):
             own = None if below is None else take(below, number, number + 1)
 
             def work(device: torch.device, sheet: Any = sheet, own: Any = own, number: int = number) -> Tensor:
-                return render(sheet.to(device), on_canvas(background, sheet.to(device), own), how, progress=watch.part(number)).cpu()
+                return render(
+                    sheet.to(device), on_canvas(background, sheet.to(device), own), how, progress=watch.part(number)
+                ).cpu()
 
             made.append(compute(work, BYTES_PER_PIXEL * sheet.height * sheet.width))
             if frames and number == 0:

@@ -60,7 +60,9 @@ class StyleFilter(io.ComfyNode):
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The pictures, painted."),
-                io.SVG.Output(display_name="svg", tooltip="The drawings for Save SVG; of filters that are no drawings there are none."),
+                io.SVG.Output(
+                    display_name="svg", tooltip="The drawings for Save SVG; of filters that are no drawings there are none."
+                ),
             ],
         )
 

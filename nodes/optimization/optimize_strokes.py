@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from comfy_api.latest import io
-from torch import Tensor
 
 from ...models.classical.raster import render
 from ...models.classical.strokes import Sheets
@@ -37,12 +36,20 @@ class OptimizeStrokes(io.ComfyNode):
             node_id="StyleAtelierOptimizeStrokes",
             display_name="Optimize Strokes",
             category=CATEGORY,
-            description="Moves, bends, widens and recolors strokes until the painting meets objectives, such as a painting's style and "
-            "a photograph's content. The result stays strokes: paint it at any size, or as SVG. Stop it at any time.",
-            search_aliases=["parameterized brushstrokes", "kotovenko", "differentiable rendering", "vector style transfer", "strokes"],
+            description="Moves, bends, widens and recolors strokes until the painting meets objectives, such as a painting's "
+            "style and a photograph's content. The result stays strokes: paint it at any size, or as SVG. Stop it at any time.",
+            search_aliases=[
+                "parameterized brushstrokes",
+                "kotovenko",
+                "differentiable rendering",
+                "vector style transfer",
+                "strokes",
+            ],
             inputs=[
                 StrokesSocket.Input("strokes", tooltip="From Paint Strokes. Those of a picture of 256 to 512 pixels are quick."),
-                ObjectiveSocket.Input("objective", tooltip="What the painting shall meet, from an objective or Combine Objectives."),
+                ObjectiveSocket.Input(
+                    "objective", tooltip="What the painting shall meet, from an objective or Combine Objectives."
+                ),
                 io.Int.Input("steps", default=40, min=1, max=10000, step=1, tooltip="Each paints all strokes and looks once."),
                 io.Float.Input(
                     "rate",

@@ -51,7 +51,9 @@ def test_workflow_finishes(comfy: Comfy, name: str, record_property) -> None:
         assert min(picture.size) >= min(workflows.PICTURE_SIZE)
         assert len(set(picture.resize((32, 32)).tobytes())) > 20, f"{reference['filename']} is flat"
     if kept:
-        made = [comfy.picture(each) for each in saved[:: -(-len(saved) // MOST_SHOWN)] if not each["filename"].endswith(NO_PICTURES)]
+        made = [
+            comfy.picture(each) for each in saved[:: -(-len(saved) // MOST_SHOWN)] if not each["filename"].endswith(NO_PICTURES)
+        ]
         keep([Image.open(io.BytesIO(each)).convert("RGB") for each in made], Path(kept) / f"{name}.jpg")
 
 

@@ -47,7 +47,10 @@ def words_below(prefix: str, groups: list[list[Any]]) -> dict[str, dict[str, str
             for choice in each.options if each.get_io_type() == DYNAMIC_COMBO else ():
                 for item in choice.inputs:
                     inner.setdefault(item.id, []).append(item)
-        for other, words in {key: {"name": name, "tooltip": " ".join(tooltips)}, **words_below(f"{key}_", [*inner.values()])}.items():
+        for other, words in {
+            key: {"name": name, "tooltip": " ".join(tooltips)},
+            **words_below(f"{key}_", [*inner.values()]),
+        }.items():
             assert other not in found, f"{other} is the key of two inputs"
             found[other] = words
     return found
