@@ -39,11 +39,13 @@ def render(
     Raises ValueError for strokes without a ground to lie on.
     """
     height, width = strokes.height, strokes.width
-    if canvas is None:
-        if strokes.background is None:
-            raise ValueError("the strokes have no background: give the picture that they are to lie on")
-        canvas = strokes.background.view(1, 3, 1, 1).expand(1, 3, height, width)
-    made = canvas.clone(memory_format=torch.contiguous_format)
+    if canvas is not None:
+        ground = canvas
+    elif strokes.background is not None:
+        ground = strokes.background.view(1, 3, 1, 1).expand(1, 3, height, width)
+    else:
+        raise ValueError("the strokes have no background: give the picture that they are to lie on")
+    made = ground.clone(memory_format=torch.contiguous_format)
     box, parts = strokes.box(), [strokes.chosen(strokes.layer == n).parts() for n in range(len(strokes.opacity))]
     places = list(tiles(height, width, tile, 0, 1))
     for number, place in enumerate(places):

@@ -63,7 +63,7 @@ def relaxed(
 def nothing(rgb: Tensor, ground: Tensor) -> Strokes:
     """No strokes on a picture of this size."""
     none = rgb.new_zeros(0)
-    return straight(*rgb.shape[-2:], none.view(0, 2, 2), none, none.view(0, 3), ground)
+    return straight(rgb.shape[2], rgb.shape[3], none.view(0, 2, 2), none, none.view(0, 3), ground)
 
 
 def tried(
@@ -82,7 +82,7 @@ def tried(
     way = pick(field.tangent, centers) * (size * length / 2)
     ends = torch.stack([centers - way, centers + way], 1)
     sizes = torch.full((count,), float(size), device=rgb.device, dtype=rgb.dtype)
-    return straight(*rgb.shape[-2:], ends, sizes, pick(target, centers), None)
+    return straight(rgb.shape[2], rgb.shape[3], ends, sizes, pick(target, centers), None)
 
 
 def gains_of(strokes: Strokes, canvas: Tensor, rgb: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ STILL = 0.1  # pixels: when no point moves farther it is done
 
 def nearest(points: Tensor, places: Tensor) -> Tensor:
     """The number of the nearest point [n, 2] for every place [m, 2]."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    tree: Any = cKDTree(points.cpu().numpy())
+    tree: Any = KDTree(points.cpu().numpy())
     return torch.from_numpy(tree.query(places.cpu().numpy())[1]).to(points.device)
 
 

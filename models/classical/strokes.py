@@ -167,4 +167,4 @@ class Sheets:
     sheets: tuple[Strokes, ...]
 
     def __repr__(self) -> str:
-        return f"Sheets({len(self.sheets)}: {self.sheets[0]!r}, ...)" if len(self.sheets) > 1 else repr(self.sheets[0])
+        return "Sheets(" + ", ".join(map(repr, self.sheets)) + ")"

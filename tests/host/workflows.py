@@ -172,6 +172,9 @@ def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
             node["inputs"] |= HALF_A_SECOND
         if node["class_type"] == "StyleAtelierPropagateKeyframes":
             node["inputs"]["frames"] = "0, 6"
+        if node["class_type"] == "StyleAtelierOptimizeStrokes":
+            node["inputs"]["steps"] = 1
+            continue
         if "seconds" in node["inputs"]:
             node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}
     return prompt
