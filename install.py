@@ -33,7 +33,14 @@ SAMPLES = {
     "painting.jpg": "style_atelier_painting.jpg",
     "painting_pond.jpg": "style_atelier_painting_2.jpg",
     "painting_ink.jpg": "style_atelier_painting_3.jpg",
+    "painting_dots.jpg": "style_atelier_painting_4.jpg",
+    "painting_glass.jpg": "style_atelier_painting_5.jpg",
+    "painting_woodcut.jpg": "style_atelier_painting_6.jpg",
     "portrait.jpg": "style_atelier_portrait.jpg",
+    "coffee.jpg": "style_atelier_coffee.jpg",
+    "raccoon.jpg": "style_atelier_raccoon.jpg",
+    "rocket.jpg": "style_atelier_rocket.jpg",
+    "stars.jpg": "style_atelier_stars.jpg",
     "clip.mp4": "style_atelier_clip.mp4",
 }
 OLDEST_PYTHON = (3, 10)

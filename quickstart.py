@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 EXTRAS = {"demo": "headless", "test": "test"}
-DEMO = ("first_picture", "neural_style")  # workflows: the built-in stylizer, then the one-box optimization
+DEMO = ("01 First picture", "03 Neural style")  # workflows: the built-in stylizer, then the one-box optimization
 FINISHED = "finished"
 SECONDS_BETWEEN_SIGNS = 20
 MOST_WORKERS = 3  # of the tests: the page's, the running ComfyUI's, and all others

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
-from ..models.training.builtin import TrainingPlan
+from ..models.families.pocket.builtin import TrainingPlan
+from ..models.weights.words import LONGEST_SENTENCE, shown
 from .execute import NodeError
 from .graph import WorkflowError
 from .host.progress import InterruptProcessingException
@@ -19,6 +21,7 @@ from .terminal import display
 from .train import TrainError, Training, train
 
 OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+MOST_LINES = 100
 EXAMPLES = ROOT / "example_workflows"
 
 
@@ -45,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def fail(message: object, code: int) -> int:
     """Say why, and hand on the exit code."""
-    print(message, file=sys.stderr)
+    print("\n".join(shown(line, LONGEST_SENTENCE) for line in str(message).splitlines()[:MOST_LINES]), file=sys.stderr)
     return code
 
 
@@ -98,10 +101,19 @@ def add_training(command: argparse.ArgumentParser) -> None:
 def job_of(options: argparse.Namespace) -> Job:
     """What `run` and `validate` are asked for."""
     workflow = options.workflow
-    example = EXAMPLES / f"{workflow}.json"
-    if not workflow.exists() and example.is_file():
-        workflow = example
+    if not workflow.exists():
+        workflow = examples().get(short(workflow.name), workflow)
     return Job(workflow, options.set, options.input, options.output_dir, options.models_dir, options.device)
+
+
+def short(title: str) -> str:
+    """An example's name on the command line: "01 First picture" is first_picture."""
+    return "_".join(re.findall(r"[a-z0-9]+", title.removesuffix(".json").lstrip("0123456789 ").lower()))
+
+
+def examples() -> dict[str, Path]:
+    """The example workflows by that name."""
+    return {short(path.stem): path for path in sorted(EXAMPLES.glob("*.json"))}
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -128,8 +140,8 @@ def validate_command(options: argparse.Namespace) -> int:
 def list_command(options: argparse.Namespace) -> int:
     """Print the examples and the nodes."""
     print("Workflows")
-    for path in sorted(EXAMPLES.glob("*.json")):
-        print(f"  {path.stem}")
+    for name in examples():
+        print(f"  {name}")
     print("Nodes")
     with start_host(default_models_dir(), None, "cpu") as (nodes, _):
         for name in sorted(nodes):

@@ -2,5 +2,6 @@
 
 From the ground up (a wing imports only from floors below its own; `tests/registry/test_walls.py` is the table): progress;
 ops, weights; canvas, encoders, lora, video; classical, decoders, generation, objectives, translation; metrics, optimization,
+ops, weights; canvas, diffusion, encoders, lora, video; decoders, generation, objectives, translation; metrics, optimization,
 stylization; architecture; families; library, training.
 """

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
 from . import folders
 from . import node_io as io
-from .core_images import new_files
+from .core_images import save_each
+
+
+def write_drawing(drawing: BytesIO, name: str) -> None:
+    """One drawing to a file of this name."""
+    Path(name).write_bytes(drawing.getvalue())
 
 
 class SaveSVGNode(io.ComfyNode):
@@ -23,10 +32,8 @@ class SaveSVGNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, svg: io.Drawings, filename_prefix: str = "svg/ComfyUI") -> io.NodeOutput:
-        files = new_files(folders.get_output_directory(), filename_prefix, ".svg", "output", len(svg.data))
-        for (path, _), drawing in zip(files, svg.data, strict=True):
-            path.write_bytes(drawing.getvalue())
-        shown = [entry for _, entry in files]
+        writes = (partial(write_drawing, drawing) for drawing in svg.data)
+        shown = save_each(folders.get_output_directory(), filename_prefix, ".svg", "output", writes)
         return io.NodeOutput(svg, ui={"images": shown})
 
 

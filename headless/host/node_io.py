@@ -7,8 +7,18 @@ page needs is kept of each.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from io import BytesIO
 from typing import Any
+
+
+class ControlAfterGenerate(str, Enum):
+    """What the page does with a seed after each run."""
+
+    fixed = "fixed"
+    increment = "increment"
+    decrement = "decrement"
+    randomize = "randomize"
 
 
 class Input:

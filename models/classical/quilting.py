@@ -3,7 +3,7 @@
 Efros and Freeman 2001, Image Quilting for Texture Synthesis and Transfer. A block is drawn from those whose squared difference
 over what it overlaps is within a tolerance of the least; the cut through the overlap is found by dynamic programming. Transfer
 adds how well a block corresponds to a picture, and repeats with smaller blocks. Everything is drawn and computed on the
-processor in float64, so a seed gives the same bytes whatever device the rest uses.
+processor, so a seed gives the same bytes whatever device the rest uses.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .seams import kept_right
 from .smoothing import gaussian, luma
 
 LARGEST_SEARCH = 1 << 18  # pixels of a source that is searched at its own size
+LARGEST_TRANSFER = 1 << 16  # for the many small blocks of a transfer
 SMALLER = 2 / 3  # a block of a pass to that of the one before
 LEAST_BLOCK = 4
 CORRESPONDENCE_BLUR = 0.06  # of a block's side: what is compared of the texture and the picture is their blurred brightness
@@ -82,7 +83,7 @@ def quilted(
     overlap = settings.overlap or max(1, block // 6)
     if overlap >= block:
         raise ValueError(f"overlap {overlap} must be smaller than the block, which is {block} pixels: make one of them fit")
-    quilting = _Quilting(texture, size, block, overlap, settings.tolerance, settings.wrap, settings.seed)
+    quilting = _Quilting(texture, size, block, overlap, settings.tolerance, settings.wrap, settings.seed, LARGEST_SEARCH)
     quilting.run(progress, first=settings.first)
     return quilting.picture().to(texture), quilting.places
 
@@ -103,13 +104,14 @@ def transfer_texture(texture: Tensor, picture: Tensor, settings: TransferSetting
         brightness, wanted = correspondence(texture, picture, side)
         likeness = _Likeness(wanted[0], made, min(alpha, 1.0))
         quilting = _Quilting(
-            torch.cat([texture.cpu().double(), brightness], dim=1),
+            torch.cat([texture.cpu(), brightness], dim=1),
             size,
             min(side, *texture.shape[-2:]),
             max(1, side // 6),
             settings.tolerance,
             False,
             settings.seed + number,
+            LARGEST_TRANSFER,
         )
         quilting.run(progress, likeness, number, settings.passes)
         made = quilting.picture()[0]
@@ -118,9 +120,9 @@ def transfer_texture(texture: Tensor, picture: Tensor, settings: TransferSetting
 
 
 def correspondence(texture: Tensor, picture: Tensor, block: int) -> tuple[Tensor, Tensor]:
-    """Blurred brightness of both, [1, 1, H, W] in float64; the picture's with the texture's mean and deviation."""
+    """Blurred brightness of both, [1, 1, H, W]; the picture's with the texture's mean and deviation."""
     sigma = max(CORRESPONDENCE_BLUR * block, 0.5)
-    mine, other = (gaussian(luma(x.cpu().double()), sigma) for x in (texture, picture))
+    mine, other = (gaussian(luma(x.cpu()), sigma) for x in (texture, picture))
     spread = mine.std(correction=0) / other.std(correction=0).clamp_min(1e-9)
     return mine, (other - other.mean()) * spread + mine.mean()
 
@@ -129,17 +131,25 @@ class _Quilting:
     """A canvas that is filled block by block. Channels beyond three of the texture are compared and not painted."""
 
     def __init__(
-        self, texture: Tensor, size: tuple[int, int], block: int, overlap: int, tolerance: float, wrap: bool, seed: int
+        self,
+        texture: Tensor,
+        size: tuple[int, int],
+        block: int,
+        overlap: int,
+        tolerance: float,
+        wrap: bool,
+        seed: int,
+        largest: int,
     ) -> None:
-        self.texture = texture[0].cpu().double()
+        self.texture = texture[0].cpu()
         self.size, self.block, self.tolerance, self.wrap = size, block, tolerance, wrap
         self.rows, self.columns = (starts(side, block, overlap, wrap) for side in size)
         canvas = size if wrap else (self.rows[-1] + block, self.columns[-1] + block)
-        self.canvas = torch.zeros(3, *canvas, dtype=torch.float64)
+        self.canvas = self.texture.new_zeros(3, *canvas)
         self.filled = torch.zeros(canvas, dtype=torch.bool)
         self.chance = torch.Generator().manual_seed(seed)
         self.factor = 1
-        while self.texture[0].numel() / self.factor**2 > LARGEST_SEARCH and block // (2 * self.factor) >= LEAST_BLOCK:
+        while self.texture[0].numel() / self.factor**2 > largest and block // (2 * self.factor) >= LEAST_BLOCK:
             self.factor *= 2
         self.matcher = Matcher(self.texture, (block, block)) if self.factor == 1 else None
         small = F.avg_pool2d(self.texture[None], self.factor)[0]
@@ -176,8 +186,8 @@ class _Quilting:
     def _found(self, row: int, column: int, likeness: _Likeness | None) -> tuple[int, int]:
         """A place in the texture for this block, drawn from the good ones."""
         window = self._window(row, column)
-        filled = self.filled[window].double()
-        template = torch.zeros(len(self.texture), self.block, self.block, dtype=torch.float64)
+        filled = self.filled[window].to(self.texture)
+        template = self.texture.new_zeros(len(self.texture), self.block, self.block)
         weights = torch.zeros_like(template)
         template[:3], weights[:3] = self.canvas[:, window[0], window[1]], filled
         if likeness is not None:

@@ -1,4 +1,4 @@
-"""Strokes and filters as stylizers, so that they stand beside networks in Stylize, Stylize Video and Compare Stylizers."""
+"""Strokes, filters and patches as stylizers, so that they stand beside networks in Stylize and Compare Stylizers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from ..classical.drawn_filters import FILTERS
 from ..classical.filters import Scale
+from ..classical.guides import brightness_guide, edges
 from ..classical.hertzmann import STYLES
 from ..classical.painting import Curved, Wish, painted
+from ..classical.patch_synthesis import Guide, PatchSettings, synthesize
+from ..classical.quilting import TransferSettings, transfer_texture
 from ..ops.batches import rows_of
 from ..ops.masks import blended
 from ..ops.padding import same_size
@@ -20,6 +23,8 @@ from ..stylization.stylizer import StylizeOptions, Stylizer
 
 STROKES_FROM = "Strokes: "
 FILTER_FROM = "Filter: "
+PATCHES = "Patches of the painting"
+TEXTURE = "Texture transfer"
 WITHOUT = " (no network)"
 KIND = "strokes"
 PAINTING_SIDE = 512  # pixels of the longer side of a painting whose strokes are kept
@@ -28,7 +33,8 @@ PAINTING_SIDE = 512  # pixels of the longer side of a painting whose strokes are
 def names() -> list[str]:
     """What the loader's list has of them."""
     strokes = [f"{STROKES_FROM}{name}{WITHOUT}" for name in STYLES]
-    return [*strokes, *(f"{FILTER_FROM}{name}{WITHOUT}" for name in FILTERS)]
+    patches = [f"{name}{WITHOUT}" for name in (PATCHES, TEXTURE)]
+    return [*strokes, *(f"{FILTER_FROM}{name}{WITHOUT}" for name in FILTERS), *patches]
 
 
 def stylizer(name: str) -> Stylizer:
@@ -36,6 +42,8 @@ def stylizer(name: str) -> Stylizer:
     short = name.removesuffix(WITHOUT)
     if short.startswith(STROKES_FROM):
         return StrokeStylizer(short.removeprefix(STROKES_FROM))
+    if short in (PATCHES, TEXTURE):
+        return PatchStylizer(short)
     return FilterStylizer(short.removeprefix(FILTER_FROM))
 
 
@@ -73,14 +81,14 @@ class FilterStylizer(Classical):
         return blended(made, content, options.strength)
 
 
-class StrokeStylizer(Classical):
-    """Hertzmann's strokes; with a painting in its colors, and as broad and long as its strokes."""
+class PaintingStylizer(Classical):
+    """A method that takes from one painting as it is; kept as a style, it is the painting at a smaller size."""
 
     style_kind = KIND
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, f"Strokes, {name}")
-        self.method = Curved(STYLES[name])
+    def paint(self, content: Tensor, painting: Tensor | None, progress: Progress) -> Tensor:
+        """One picture [1, 3, H, W] from one painting [1, 3, h, w]."""
+        raise NotImplementedError
 
     def stylize(
         self,
@@ -96,13 +104,12 @@ class StrokeStylizer(Classical):
         if styles:
             first = styles[0]
             painting = first.values["painting"] if isinstance(first, Style) else first
-        wish = Wish(self.method, from_style="nothing" if painting is None else "strokes and colors")
         batch = max(content.shape[0], 0 if painting is None else painting.shape[0])
         made = []
         for number in range(batch):
             rgb = rows_of(content, number, number + 1)
             own = None if painting is None else rows_of(painting, number, number + 1).to(rgb)
-            made.append(painted(rgb, wish, own, progress=progress).picture)
+            made.append(self.paint(rgb, own, progress))
         return blended(torch.cat(made), rows_of(content, 0, batch), options.strength)
 
     def style_of(self, style: Tensor, mask: Tensor | None = None, tile: int = 0, progress: Progress = silent) -> Style:
@@ -115,3 +122,37 @@ class StrokeStylizer(Classical):
 
     def mix(self, styles: Sequence[Style], weights: Sequence[float]) -> Style:
         raise ValueError(f"{self.title} takes the strokes of one painting and mixes none: connect one style")
+
+
+class StrokeStylizer(PaintingStylizer):
+    """Hertzmann's strokes; with a painting in its colors, and as broad and long as its strokes."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, f"Strokes, {name}")
+        self.method = Curved(STYLES[name])
+
+    def paint(self, content: Tensor, painting: Tensor | None, progress: Progress) -> Tensor:
+        wish = Wish(self.method, from_style="nothing" if painting is None else "strokes and colors")
+        return painted(content, wish, painting, progress=progress).picture
+
+
+class PatchStylizer(PaintingStylizer):
+    """Patches of a painting where brightness and edges are alike, or blocks of it as a texture."""
+
+    needs_style = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, name)
+
+    def paint(self, content: Tensor, painting: Tensor | None, progress: Progress) -> Tensor:
+        assert painting is not None
+        if self.name == TEXTURE:
+            return transfer_texture(painting, content, TransferSettings(), progress)
+        size, settings = (content.shape[2], content.shape[3]), PatchSettings()
+        least = 2 * settings.patch + 1
+        if min(*size, *painting.shape[-2:]) < least:
+            raise ValueError(
+                f"content and styles must have at least {least}x{least} pixels for {self.title}: connect larger ones"
+            )
+        guides = [Guide(*brightness_guide(painting, content), 6.0), Guide(edges(painting), edges(content), 1.0)]
+        return synthesize(painting, guides, size, settings, progress).picture

@@ -56,7 +56,14 @@ class Directions(io.ComfyNode):
                     tooltip="PCA: how many random points of W to look at.",
                 ),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=0xFFFFFFFF, step=1, advanced=True, tooltip="PCA: which random points."
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    advanced=True,
+                    tooltip="PCA: which random points.",
                 ),
             ],
             outputs=[

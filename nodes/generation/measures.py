@@ -63,7 +63,15 @@ class PerceptualPathLength(io.ComfyNode):
                 io.Int.Input(
                     "batch", default=4, min=1, max=64, step=1, advanced=True, tooltip="How many pairs of pictures at once."
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Which steps are taken."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip="Which steps are taken.",
+                ),
             ],
             outputs=[
                 io.Float.Output(display_name="path_length", tooltip="The mean of what lies between the 1st and 99th percentile."),

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.generator import Generator, in_range
+from ...models.generation.generator import Generator, in_range, three_colors
 from ...models.generation.latents import of_generator
 from ...models.generation.noise import Noise
 from ...models.generation.projection import Projection, ProjectionSettings, begin, project
@@ -17,7 +17,7 @@ from ...models.library import stylizers
 from ...models.library.choices import entry_of
 from ...models.metrics.perceptual import PerceptualEmbedding
 from ...models.ops.padding import same_size
-from ..host.feedback import Watch, show
+from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, show
 from ..host.folders import Locator
 from ..host.images import from_image, take, to_image, wire_format
 from ..host.networks import load, on_device, plain_weights
@@ -25,6 +25,7 @@ from ..host.sockets import EncoderSocket, GeneratorSocket, Hosted, WSocket
 
 BUILT_IN = "Pocket (built-in)"
 BEST = "vgg16"
+STOPPED = "Stopped at step {steps}. Run goes on from here; Keep this takes the point as it is."
 MEMORY_FOR_GRADIENTS = 6.0
 
 _unfinished: dict[str, Projection] = {}  # the last one that was stopped, by what it was to find
@@ -40,7 +41,7 @@ class Project(io.ComfyNode):
             display_name="Project",
             category="Style Atelier/latents",
             description="Finds the point of W whose picture is nearest to yours, so that you can edit, mix and animate a photo. "
-            "When you stop it, the next run of the same picture goes on where it was.",
+            "After Cancel, the next run of the same picture goes on where it was; Keep this takes what is found.",
             search_aliases=["gan inversion", "projector", "encode face", "image to latent", "stylegan projection", "inversion"],
             inputs=[
                 GeneratorSocket.Input("generator", tooltip="From Load Generator. It can only find what it was trained to make."),
@@ -70,7 +71,14 @@ class Project(io.ComfyNode):
                     tooltip="Also find the noise, as the authors do. It travels with W, for Synthesize with noise const.",
                 ),
                 io.Int.Input(
-                    "seed", default=303, min=0, max=0xFFFFFFFF, step=1, advanced=True, tooltip="Of the chance in the search."
+                    "seed",
+                    default=303,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    advanced=True,
+                    tooltip="Of the chance in the search.",
                 ),
                 io.Int.Input(
                     "class_label",
@@ -109,7 +117,7 @@ class Project(io.ComfyNode):
             optimize_noise=optimise_noise and picture.batch == 1,
             seed=seed,
         )
-        watch, values, made, lines, maps = Watch(picture.batch), [], [], [], ()
+        watch, values, made, lines, maps = Watch(picture.batch, keepable=True), [], [], [], ()
         # The host calls nodes in inference mode, whose tensors no gradient may pass.
         with torch.inference_mode(False), torch.enable_grad():
             memory = MEMORY_FOR_GRADIENTS * model.bytes_per_picture
@@ -119,18 +127,27 @@ class Project(io.ComfyNode):
                 for i in range(picture.batch):
                     target = same_size(take(picture.rgb, i, i + 1).clone().to(device), model.resolution, model.resolution)
                     key = identity(target, model, judge.model.name, settings, class_label)
-                    state = _unfinished.get(key) or begin(model, settings, label)
+                    begun, asked = _unfinished.get(key), asked_to_keep()
+                    state = begun or begin(model, settings, label)
                     _unfinished.clear()
                     _unfinished[key] = state
-                    with plain_weights(model.module, judge.model.module):
-                        project(model, target, embed, settings, state, watch.part(i))
+                    try:
+                        if asked and begun and begun.distances:
+                            raise Kept
+                        with plain_weights(model.module, judge.model.module):
+                            project(model, target, embed, settings, state, watch.part(i))
+                    except Interrupted:
+                        show(STOPPED.format(steps=len(state.distances)))
+                        raise
+                    except Kept:
+                        pass  # what is found so far is the result
                     _unfinished.clear()
                     values.append(state.values(model.rows))
                     maps = tuple(level.cpu() for level in state.maps)
                     made.append(painted(model, values[-1].to(device), maps))
                     first, last = state.distances[0], state.distances[-1]
                     lines.append(
-                        f"picture {i}: distance {last:.4g}, {last / first:.1%} of the start, {settings.steps} steps in {space}"
+                        f"picture {i}: distance {last:.4g}, {last / first:.1%} of the start, {state.step} steps in {space}"
                     )
         report = "\n".join([*lines, f"judged by {judge.model.title}"])
         show(report)
@@ -156,4 +173,4 @@ def painted(model: Generator, ws: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
     """The picture of W with its noise, as the host takes it."""
     with torch.no_grad():
         noise = Noise.given([level.to(ws.device) for level in maps]) if maps else Noise("none" if model.always_noisy else "const")
-        return to_image(in_range(model.paint(ws, noise)), None, *wire_format())
+        return to_image(in_range(three_colors(model.paint(ws, noise))), None, *wire_format())

@@ -121,6 +121,11 @@ def slots(grown: Mapping[str, Any] | None, prefix: str) -> dict[int, Any]:
     return dict(sorted(filled.items()))
 
 
+def socket(prefix: str, slot: int) -> str:
+    """What the page calls a socket of an Autogrow input: slot 0 of style is "style 1"."""
+    return f"{prefix.replace('_', ' ')} {slot + 1}"
+
+
 def read_weights(text: str, count: int, name: str) -> tuple[float, ...]:
     """ "0.7, 0.3" -> (0.7, 0.3); empty text -> equal weights. Raises ValueError with one sentence for anything else."""
     if not text.strip():

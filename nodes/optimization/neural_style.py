@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -17,7 +15,7 @@ from ..stylization.stylize import LARGEST_SIZE
 from ..stylization.stylize import Job as Pictures
 from ..stylization.taken import Styles
 from .optimize import BUDGET_TOOLTIP, SECONDS_TOOLTIP, SEED_TOOLTIP, result_outputs
-from .run import Job, carry_out, stops
+from .run import Job, carry_out
 from .style_objectives import STYLE_SIZE_TOOLTIP
 from .wires import Wired, encoder_or_best
 
@@ -34,8 +32,11 @@ class NeuralStyle(io.ComfyNode):
             display_name="Neural Style",
             category="Style Atelier",
             description="Paints a picture in the style of another by optimization, as Gatys did: minutes instead of seconds, and "
-            "the most faithful strokes. Stop it at any time and keep the picture so far.",
-            search_aliases=["gatys", "neural style transfer", "style transfer", "neural-style", "slow style transfer", "nst"],
+            "the most faithful strokes. Keep this takes the picture so far at any time.",
+            search_aliases=[
+                *("gatys", "neural style transfer", "style transfer", "neural-style", "slow style transfer", "nst"),
+                *("oil painting", "van gogh", "texture", "风格迁移", "油画", "梵高", "纹理"),
+            ],
             inputs=[
                 io.Image.Input("content", tooltip="The picture to paint anew, or a batch. Its transparency is kept."),
                 grown(
@@ -84,7 +85,15 @@ class NeuralStyle(io.ComfyNode):
                     tooltip="Steps at every size; 0 takes the preset's. More is finer.",
                 ),
                 io.Float.Input("seconds", default=0.0, min=0.0, max=86400.0, step=1.0, tooltip=SECONDS_TOOLTIP),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip=SEED_TOOLTIP,
+                ),
                 io.Float.Input("style_size", default=1.0, min=0.0, max=8.0, step=0.05, tooltip=STYLE_SIZE_TOOLTIP),
                 proportions("style_weights", of="style"),
                 EncoderSocket.Input(
@@ -109,10 +118,6 @@ class NeuralStyle(io.ComfyNode):
             ],
             outputs=result_outputs(),
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> int:
-        return stops()
 
     @classmethod
     def execute(

@@ -10,7 +10,7 @@ from ...models.objectives.content import ContentObjective as Content
 from ...models.objectives.content import LaplacianObjective
 from ...models.objectives.objective import combine
 from ...models.objectives.smoothness import SmoothnessObjective as Smoothness
-from ..host.images import from_image, read_weights, slots
+from ..host.images import from_image, read_weights, slots, socket
 from ..host.sockets import Hosted, ObjectiveSocket
 from .wires import (
     CATEGORY,
@@ -141,7 +141,7 @@ class CombineObjectives(io.ComfyNode):
 
     @classmethod
     def execute(cls, objectives: io.Autogrow.Type, weights: str) -> io.NodeOutput:
-        found = [check_objective(one, f"objective{slot}") for slot, one in slots(objectives, "objective").items()]
+        found = [check_objective(one, socket("objective", slot)) for slot, one in slots(objectives, "objective").items()]
         if not found:
             raise ValueError("objectives holds none: connect at least one objective.")
         factors = read_weights(weights, len(found), "weights")

@@ -13,7 +13,7 @@ from ...models.optimization.engine import OptimizeSettings
 from ..host.images import Picture, from_image, to_image, wire_format
 from ..host.sockets import ObjectiveSocket
 from ..host.widgets import memory_budget
-from .run import Job, carry_out, stops
+from .run import Job, carry_out
 from .wires import Wired, check_objective
 
 LARGEST_SIZE = 16384
@@ -29,7 +29,7 @@ SEED_TOOLTIP = "Of noise and of all that is drawn by chance: the same seed gives
 def result_outputs() -> list[Any]:
     """image, report and curve."""
     return [
-        io.Image.Output(display_name="image", tooltip="The best picture that was found; stopped early, the best so far."),
+        io.Image.Output(display_name="image", tooltip="The best picture that was found; with Keep this, the best so far."),
         io.String.Output(display_name="report", tooltip="Every objective's value, weight and share, for Preview Any."),
         io.Image.Output(display_name="curve", tooltip="How the loss fell, as a picture."),
     ]
@@ -46,8 +46,20 @@ class Optimize(io.ComfyNode):
             display_name="Optimize",
             category="Style Atelier",
             description="Makes a picture that meets objectives, pixel by pixel, from coarse to fine. Slow, and the most faithful "
-            "way to a style. Stop it at any time: you get the best picture so far, and the next run goes on.",
-            search_aliases=["neural style", "gatys", "optimize", "l-bfgs", "adam", "texture synthesis", "style transfer"],
+            "way to a style. Keep this takes the best picture so far; after Cancel, the next run goes on.",
+            search_aliases=[
+                *(
+                    "neural style",
+                    "gatys",
+                    "optimize",
+                    "l-bfgs",
+                    "adam",
+                    "texture synthesis",
+                    "style transfer",
+                    "texture",
+                    "纹理",
+                ),
+            ],
             inputs=[
                 ObjectiveSocket.Input(
                     "objective", tooltip="What the picture shall meet, from an objective or Combine Objectives."
@@ -140,7 +152,15 @@ class Optimize(io.ComfyNode):
                     tooltip="L-BFGS needs fewer steps; Adam is better for what is drawn by chance (text, sliced Wasserstein).",
                 ),
                 io.Float.Input("seconds", default=0.0, min=0.0, max=86400.0, step=1.0, tooltip=SECONDS_TOOLTIP),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    tooltip=SEED_TOOLTIP,
+                ),
                 io.Boolean.Input(
                     "continue_from_last",
                     default=True,
@@ -152,10 +172,6 @@ class Optimize(io.ComfyNode):
             ],
             outputs=result_outputs(),
         )
-
-    @classmethod
-    def fingerprint_inputs(cls, **inputs: Any) -> int:
-        return stops()
 
     @classmethod
     def execute(

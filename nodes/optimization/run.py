@@ -18,18 +18,19 @@ from ...models.optimization.engine import Optimization, OptimizeSettings, begin,
 from ...models.optimization.memory import MemoryPlan, plan
 from ...models.optimization.report import report
 from ...models.progress import Progress
-from ..host.feedback import Interrupted, Watch, show
+from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, show
 from ..host.memory import GIB, SHARE_OF_FREE_MEMORY, free_memory, smaller_tiles
 from ..host.networks import compute_device, on_device, plain_weights
 from .wires import Wired
 
 CONTENT_NUMBERS = 16.0  # per pixel that targets keep, at most in usual objectives
 KEPT_RESULTS = 8
+KEPT = "kept as it was"
+STOPPED = "Stopped at step {steps}. Run goes on from here; Keep this takes the picture as it is."
 
 _unfinished: dict[str, Begun] = {}  # the last one that was stopped, by all that makes it what it is
 _results: OrderedDict[str, Result] = OrderedDict()  # finished pictures by the same
 _latest: OrderedDict[str, tuple[str, Tensor]] = OrderedDict()  # the last picture by all but weights
-_stops = 0
 
 
 @dataclass(frozen=True)
@@ -68,31 +69,17 @@ class Job:
     go_on: bool = True
 
 
-def stops() -> int:
-    """How often a person stopped an optimization: the host is to ask again for what was cut short."""
-    return _stops
-
-
 def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
     """Pictures [B, 3, H, W] in 0..1, the report, and the curves [B, 3, h, w].
 
-    When the person stops it, the best pictures so far are the result; the next run of the same goes on where it was.
+    When the person stops it, the run ends. What there is is kept: the next run of the same goes on where it was, and "Keep this"
+    makes the best picture so far the result, at once where it runs, else on the next run.
     """
-    global _stops
-    watch, made, stopped = Watch(job.batch), [], False
+    watch = Watch(job.batch, keepable=True)
     # The host calls nodes in inference mode, whose tensors no gradient may pass.
     with torch.inference_mode(False), torch.no_grad(), loaded(job) as device:
         job = replace(job, wired=replace(job.wired, objectives=plain(job.wired.objectives)))
-        for i in range(job.batch):
-            if stopped:
-                made.append(untouched(job, i))
-                continue
-            try:
-                made.append(one(job, i, device, watch.part(i)))
-            except Interrupted:
-                _stops += 1
-                stopped = True
-                made.append(so_far(job, i))
+        made = [one(job, i, device, watch.part(i)) for i in range(job.batch)]
     text = "\n\n".join((f"picture {i}\n" if job.batch > 1 else "") + found.report for i, found in enumerate(made))
     show(text)
     return torch.cat([m.picture for m in made]), text, torch.cat([m.curve for m in made])
@@ -138,32 +125,21 @@ def one(job: Job, index: int, device: torch.device, progress: Progress) -> Resul
     def work(tile: int) -> None:
         optimize(objectives, index, job.height, job.width, replace(settings, tile=tile), at, watched)
 
-    smaller_tiles(max(job.height, job.width), memory.tile, work)
+    asked = asked_to_keep()  # also takes back what was pressed before anything had begun
+    try:
+        if begun is not None and asked:
+            raise Kept
+        smaller_tiles(max(job.height, job.width), memory.tile, work)
+    except Interrupted:
+        show(STOPPED.format(steps=len(at.curve)))
+        raise
+    except Kept:
+        notes.append(KEPT)
     found = result_of(objectives, settings, at, job, notes)
     _unfinished.clear()
     remember(_results, key, found)
     remember(_latest, structure, (objectives.weights(), found.picture))
     return found
-
-
-def so_far(job: Job, index: int) -> Result:
-    """The best picture of one that was stopped."""
-    begun = _unfinished.get(identities(job, index)[1])
-    if begun is None:
-        return untouched(job, index)
-    return result_of(job.wired.objectives, begun.settings, begun.at, job, [*begun.notes, "stopped: queue it again to go on"])
-
-
-def untouched(job: Job, index: int) -> Result:
-    """Where one would have begun that was not reached."""
-    at = begin(
-        None if job.starts is None else job.starts[index % len(job.starts)][None],
-        job.height,
-        job.width,
-        job.settings,
-        torch.device("cpu"),
-    )
-    return result_of(job.wired.objectives, job.settings, at, job, ["stopped before it began: queue it again"])
 
 
 def result_of(objectives: Objectives, settings: OptimizeSettings, at: Optimization, job: Job, notes: Sequence[str]) -> Result:

@@ -13,7 +13,7 @@ from ...models.progress import Progress
 from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ..host.drawing import from_pillow, labeled_grid, to_pillow
 from ..host.feedback import Watch, show
-from ..host.images import Picture, from_image, slots, to_image, wire_format
+from ..host.images import Picture, from_image, slots, socket, to_image, wire_format
 from ..host.memory import MIB, pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.peak import Peak
@@ -108,7 +108,7 @@ class CompareStylizers(io.ComfyNode):
         watch = Watch(len(given))
         trials = []
         for i, (slot, hosted) in enumerate(given.items()):
-            styles = styles_for(hosted.model, painting, f"stylizer{slot}")
+            styles = styles_for(hosted.model, painting, socket("stylizer", slot))
             trials.append(trial(hosted, picture, styles, strength, memory_budget, watch.part(i)))
         cells = [picture.rgb, painting.rgb, *(made.picture for made in trials)]
         labels = [("Content", ""), ("Style", ""), *((made.title, made.numbers()) for made in trials)]

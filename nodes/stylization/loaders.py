@@ -30,7 +30,7 @@ class LoadEncoder(io.ComfyNode):
             search_aliases=["vgg", "vgg19", "vgg16", "encoder loader", "style features", "filter bank"],
             inputs=[
                 io.Combo.Input(
-                    "encoder", options=stylizers.encoder_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "encoder", options=stylizers.encoder_choices(model_files("encoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
                 io.Combo.Input(
                     "pooling",
@@ -68,7 +68,7 @@ class LoadDecoder(io.ComfyNode):
             search_aliases=["adain decoder", "wct decoder", "decoder loader"],
             inputs=[
                 io.Combo.Input(
-                    "decoder", options=stylizers.decoder_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "decoder", options=stylizers.decoder_choices(model_files("decoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
             ],
             outputs=[DecoderSocket.Output(display_name="decoder", tooltip="For Decode Features.")],
@@ -96,10 +96,14 @@ class LoadStylizer(io.ComfyNode):
             search_aliases=[
                 *("style transfer", "neural style", "adain", "wct", "stylizer loader", "arbitrary style", "fast neural style"),
                 *("johnson", "magenta", "ghiasi", "microast", "adaattn", "cap-vstnet", "styleformer", "multi-style"),
+                *("oil painting", "van gogh", "风格迁移", "油画", "画风"),
             ],
             inputs=[
                 io.Combo.Input(
-                    "stylizer", options=stylizers.stylizer_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "stylizer",
+                    options=stylizers.stylizer_choices(model_files("stylizer")),
+                    default=BUILT_IN,
+                    tooltip=CHOICE_TOOLTIP,
                 ),
                 io.Boolean.Input(
                     "torch_compile",

@@ -12,7 +12,7 @@ from ...models.stylization import style as styles_of
 from ...models.stylization.style import Style
 from ...models.stylization.stylizer import Stylizer
 from ..host.feedback import Watch
-from ..host.images import from_image, from_mask, read_weights, slots, wire_format
+from ..host.images import from_image, from_mask, read_weights, slots, socket, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket
@@ -24,7 +24,7 @@ CATEGORY = "Style Atelier/styles"
 
 def read_styles(grown: io.Autogrow.Type) -> list[Style]:
     """The styles of such an input, in order. Raises ValueError with one sentence."""
-    return [from_style(value, f"style{slot}") for slot, value in slots(grown, "style").items()]
+    return [from_style(value, socket("style", slot)) for slot, value in slots(grown, "style").items()]
 
 
 class EncodeStyle(io.ComfyNode):

@@ -13,7 +13,7 @@ from ...models.ops.transfer import METHODS
 from ...models.stylization.style import Style
 from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ..host.feedback import Watch
-from ..host.images import Picture, from_image, from_mask, read_weights, slots, take, to_image, wire_format
+from ..host.images import Picture, from_image, from_mask, read_weights, slots, socket, take, to_image, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket
@@ -57,6 +57,8 @@ class Stylize(io.ComfyNode):
             search_aliases=[
                 *("style transfer", "neural style", "artistic filter", "paint like", "adain", "wct", "arbitrary style"),
                 *("fast neural style", "johnson", "microast", "adaattn", "cap-vstnet", "styleformer", "magenta", "regions"),
+                *("oil painting", "van gogh", "monet", "sketch", "filter", "texture", "painting", "watercolor"),
+                *("风格迁移", "油画", "梵高", "莫奈", "素描", "滤镜", "水彩", "绘画"),
             ],
             inputs=[
                 StylizerSocket.Input("stylizer", tooltip="From Load Stylizer."),
@@ -174,29 +176,35 @@ class Job:
 
         Raises ValueError with one sentence.
         """
-        pictures = {int(name.removeprefix("style")): name for name in styles.names if name.startswith("style")}
+        pictures = styles.named("style")
         after = max(pictures, default=-1) + 1
-        taken = {after + int(name.removeprefix("taken_style")): name for name in styles.names if name not in pictures.values()}
+        taken = {after + slot: name for slot, name in styles.named("taken_style").items()}
         numbered = pictures | taken
         where = slots(content_masks, "content_mask")
         source = slots(style_masks, "style_mask")
         for slot in source.keys() & taken.keys():
-            raise ValueError(f"style_mask{slot} belongs to {taken[slot]}, which was taken before: connect it to Encode Style.")
+            raise ValueError(
+                f"{socket('style_mask', slot)} belongs to {taken[slot]}, which was taken before: connect it to Encode Style."
+            )
         for name, masks in (("content_mask", where), ("style_mask", source)):
             for slot in masks.keys() - numbered.keys():
-                raise ValueError(f"{name}{slot} belongs to style{slot}, which is not connected: connect both or neither.")
+                raise ValueError(
+                    f"{socket(name, slot)} belongs to {socket('style', slot)}, which is not connected: connect both or neither."
+                )
         missing = numbered.keys() - where.keys()
         if where and missing:
-            raise ValueError(f"content_mask{min(missing)} is missing: connect one content mask for each style, or none.")
+            raise ValueError(
+                f"{socket('content_mask', min(missing))} is missing: connect one content mask for each style, or none."
+            )
         sources = tuple(
-            from_mask(source[slot], f"style_mask{slot}", item.batch) if slot in source else None
+            from_mask(source[slot], socket("style_mask", slot), item.batch) if slot in source else None
             for slot, item in zip(numbered, styles.items, strict=True)
             if source
         )
         return cls(
             content,
             replace(styles, masks=sources),
-            tuple(from_mask(where[slot], f"content_mask{slot}", content.batch) for slot in numbered if where),
+            tuple(from_mask(where[slot], socket("content_mask", slot), content.batch) for slot in numbered if where),
         )
 
     @property

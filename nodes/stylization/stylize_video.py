@@ -15,7 +15,7 @@ from ...models.ops.color import keep_color as recolor
 from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ...models.video.scenes import SceneFinder
 from ...models.video.statistics import ContentStatistics, Holding
-from ..host.feedback import Interrupted, Watch, blocker, show, stop_if_asked
+from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, blocker, show, stop_if_asked
 from ..host.folders import temporary_file
 from ..host.images import from_image, read_weights, to_image, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
@@ -32,7 +32,8 @@ SMOOTHING_TOOLTIP = "How much of the frames before stays in the statistics: 0 no
 HOLDINGS: dict[str, Holding] = {"running": "running", "fixed": "fixed", "per scene": "scene"}
 NO_IMAGES = "the frames were not kept, to save memory: turn on keep_images in Stylize Video"
 
-_stops = 0  # how often a person stopped a clip: what was made then must not be taken for the whole
+_stopped: list[tuple[dict[str, Any], Painting, str]] = []  # the last clip that was stopped: its inputs, itself, its report
+STOPPED = "Stopped after {done} of about {frames} frames. Keep this takes the clip as far as it is; Run begins anew."
 
 
 def statistics_input() -> io.DynamicCombo.Input:
@@ -70,10 +71,10 @@ class StylizeVideo(io.ComfyNode):
             display_name="Stylize Video",
             category="Style Atelier",
             description="Paints a clip in the style of one or more pictures, frame by frame and without flicker. Clips of any "
-            "length: only a few frames are in memory. Sound and frame rate are kept; if you press stop, so is what is done.",
+            "length: only a few frames are in memory. Sound and frame rate are kept; Keep this takes what is done.",
             search_aliases=[
                 *("video style transfer", "stylize frames", "animate style", "rotoscope", "flicker", "temporal consistency"),
-                *("vid2vid", "neural style video", "fast neural style video"),
+                *("vid2vid", "neural style video", "fast neural style video", "film", "视频风格", "动漫"),
             ],
             inputs=[
                 StylizerSocket.Input("stylizer", tooltip="From Load Stylizer."),
@@ -138,10 +139,6 @@ class StylizeVideo(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> int:
-        return _stops
-
-    @classmethod
     def execute(
         cls,
         stylizer: Hosted,
@@ -160,7 +157,12 @@ class StylizeVideo(io.ComfyNode):
         images: Tensor | None = None,
         taken_styles: io.Autogrow.Type | None = None,
     ) -> io.NodeOutput:
-        global _stops
+        inputs = {key: value for key, value in locals().items() if key != "cls"}
+        asked = asked_to_keep()
+        if asked and _stopped and same(_stopped[0][0], inputs):
+            painting, report = _stopped.pop()[1:]
+            return io.NodeOutput(painting.video, painting.pictures, report)
+        _stopped.clear()
         model: Stylizer = stylizer.model
         given = Styles.read(model, styles, taken_styles)
         weights = read_weights(style_weights, len(given), "style_weights")
@@ -177,27 +179,35 @@ class StylizeVideo(io.ComfyNode):
             memory = ContentStatistics(HOLDINGS[holding], cuts, statistics.get("smoothing", 0.9))
             options = replace(options, content_statistics=memory)
         painting = Painting(stylizer, clip, given, options, size, keep_color, precision == "half", keep_images or video is None)
-        stopped = False
         try:
             painting.run(memory_budget, crf)
         except Interrupted:
-            if not painting.done:
-                raise
-            stopped = True
-            _stops += 1
-        report = painting.report(holding, len(cuts) + 1, stopped)
+            if painting.done:
+                _stopped[:] = [(inputs, painting, painting.report(holding, len(cuts) + 1))]
+                show(STOPPED.format(done=painting.done, frames=clip.frames))
+            raise
+        except Kept:
+            pass  # what is painted so far is the result
+        report = painting.report(holding, len(cuts) + 1)
         show(report)
         return io.NodeOutput(painting.video, painting.pictures, report)
+
+
+def same(before: Any, now: Any) -> bool:
+    """Whether a node is given the same again: the host hands on the very objects that it has kept."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(same(before[key], now[key]) for key in before)
+    return before is now or (isinstance(before, (int, float, str)) and before == now)
 
 
 def cuts_of(clip: Clip, sensitivity: float) -> list[int]:
     """First frames of all scenes but the first, from a look at the whole clip before it is painted."""
     if not sensitivity:
         return []
-    show("looking for cuts")
-    finder = SceneFinder()
-    for frame in clip:
-        stop_if_asked()
+    show("Looking for cuts")
+    finder, report = SceneFinder(), Watch().part(0)
+    for i, frame in enumerate(clip):
+        report(i, max(clip.frames, i + 1))
         finder.add(from_image(frame.image, "images").rgb)
     return finder.cuts(sensitivity)
 
@@ -215,6 +225,7 @@ class Painting:
     half: bool
     keep: bool
     done: int = 0
+    whole: bool = False
     video: Any = None
     seconds: float = 0.0
     shown: tuple[int, int] = (0, 0)
@@ -264,6 +275,7 @@ class Painting:
         while True:
             self._waiting = self._waiting or next(frames, None)
             if self._waiting is None:
+                self.whole = True
                 return
             stop_if_asked()
             picture = from_image(self._waiting.image, "images").resized(*self.shown)
@@ -281,6 +293,8 @@ class Painting:
                 self._keep(image)
             self.options = replace(self.options, content_statistics=tried)
             self.done, self._waiting = self.done + 1, None
+            if asked_to_keep():
+                raise Kept
 
     def _keep(self, image: Tensor) -> None:
         """Put a frame beside those before; their place is made once, as large as the clip should be."""
@@ -295,12 +309,12 @@ class Painting:
         """The frames as IMAGE, or what blocks the nodes that would want them."""
         return blocker(NO_IMAGES) if self._kept is None else self._kept[: self.done]
 
-    def report(self, holding: str, scenes: int, stopped: bool) -> str:
+    def report(self, holding: str, scenes: int) -> str:
         """What was done, in a line or two."""
         height, width = self.shown
         text = f"{self.done} frames of {width}x{height} at {float(self.clip.rate):g} a second"
         text += f" in {self.seconds:.1f} s ({self.done / max(self.seconds, 1e-6):.2f} frames a second)\nstatistics: {holding}"
         text += f", {scenes} scenes" if scenes > 1 else ""
-        if stopped:
+        if not self.whole:
             text += f"\nstopped after {self.done} of about {self.clip.frames} frames; the rest is missing"
         return text

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...models.stylization.style import Style
 from ...models.stylization.stylizer import Stylizer
-from ..host.images import Picture, from_image, slots, take
+from ..host.images import Picture, from_image, slots, socket, take
 
 
 def from_style(value: Any, name: str, model: Stylizer | None = None) -> Style:
@@ -39,22 +39,30 @@ class Styles:
 
     @classmethod
     def read(cls, model: Stylizer, pictures: Mapping[str, Any] | None, taken: Mapping[str, Any] | None) -> Styles:
-        """Check the sockets style0 ... and taken_style0 ... for a stylizer. Raises ValueError with one sentence."""
+        """Check the sockets "style 1" ... and "taken style 1" ... for a stylizer. Raises ValueError with one sentence."""
         found: dict[str, Picture | Style] = {}
         for slot, image in slots(pictures, "style").items():
-            found[f"style{slot}"] = from_image(image, f"style{slot}")
+            name = socket("style", slot)
+            found[name] = from_image(image, name)
         for slot, value in slots(taken, "taken_style").items():
-            found[f"taken_style{slot}"] = from_style(value, f"taken_style{slot}", model)
+            name = socket("taken_style", slot)
+            found[name] = from_style(value, name, model)
         if not found and model.needs_style:
             raise ValueError(
                 "styles holds no picture: connect at least one, or a style of Encode Style or Load Style to taken_styles."
             )
         return cls(tuple(found.values()), tuple(found))
 
+    def named(self, prefix: str) -> dict[int, str]:
+        """{slot: name} of the sockets of one Autogrow input that are connected."""
+        words = socket(prefix, 0).removesuffix("1")
+        return {int(name.removeprefix(words)) - 1: name for name in self.names if name.startswith(words)}
+
     @classmethod
     def of_pictures(cls, pictures: Mapping[str, Any] | None) -> Styles:
-        """Check the sockets style0 ... of a method that takes nothing but pictures. Raises ValueError with one sentence."""
-        found = {f"style{slot}": from_image(image, f"style{slot}") for slot, image in slots(pictures, "style").items()}
+        """Check the sockets "style 1" ... of a method that takes nothing but pictures. Raises ValueError with one sentence."""
+        named = {socket("style", slot): image for slot, image in slots(pictures, "style").items()}
+        found = {name: from_image(image, name) for name, image in named.items()}
         if not found:
             raise ValueError("styles holds no picture: connect at least one.")
         return cls(tuple(found.values()), tuple(found))

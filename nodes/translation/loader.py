@@ -26,11 +26,12 @@ class LoadTranslator(io.ComfyNode):
             search_aliases=[
                 *("cyclegan", "pix2pix", "u-gat-it", "ugatit", "selfie2anime", "photo2cartoon", "animegan", "stargan"),
                 *("stargan v2", "munit", "unit", "funit", "image to image translation", "translator loader"),
+                *("cartoon", "anime", "van gogh", "monet", "卡通", "动漫", "梵高", "莫奈"),
             ],
             inputs=[
                 io.Combo.Input(
                     "translator",
-                    options=translators.translator_choices(model_files()),
+                    options=translators.translator_choices(model_files("translator")),
                     default=FIRST_TRANSLATOR,
                     tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
                     "that have no public address say where to get them. Your own files in models/style_atelier are listed "

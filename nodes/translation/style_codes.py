@@ -52,7 +52,7 @@ class StyleCode(io.ComfyNode):
                     min=0,
                     max=LARGEST_SEED,
                     step=1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Which styles are drawn when no reference is connected.",
                 ),
                 io.Int.Input("count", default=1, min=1, max=MOST_FRAMES, step=1, tooltip="How many styles to draw by the seed."),

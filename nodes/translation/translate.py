@@ -37,6 +37,7 @@ class Translate(io.ComfyNode):
             search_aliases=[
                 *("cyclegan", "pix2pix", "u-gat-it", "selfie to anime", "anime filter", "photo2cartoon", "cartoonize"),
                 *("animegan", "stargan", "munit", "unit", "funit", "image to image translation", "horse to zebra"),
+                *("cartoon", "anime", "van gogh", "monet", "filter", "卡通", "动漫", "梵高", "莫奈", "滤镜"),
             ],
             inputs=[
                 TranslatorSocket.Input("translator", tooltip="From Load Translator."),
@@ -83,7 +84,7 @@ class Translate(io.ComfyNode):
                     min=0,
                     max=LARGEST_SEED,
                     step=1,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="For styles drawn by chance, and for pix2pix, which the authors run with chance in it.",
                 ),
                 io.Combo.Input(

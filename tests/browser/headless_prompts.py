@@ -15,8 +15,8 @@ from style_atelier.headless import host
 from style_atelier.headless.graph import to_prompt
 from style_atelier.headless.host.schema import describe
 from style_atelier.headless.pack import load_pack
+from style_atelier.tests.examples import names, path_of
 
 host.install(models_dir=folder, input_dir=folder, output_dir=folder, temp_dir=folder, device="cpu")
 nodes = {name: describe(cls) for name, cls in load_pack(ROOT).items()}
-files = sorted((ROOT / "example_workflows").glob("*.json"))
-print(json.dumps({file.stem: to_prompt(json.loads(file.read_text(encoding="utf-8")), nodes.get) for file in files}))
+print(json.dumps({name: to_prompt(json.loads(path_of(name).read_text(encoding="utf-8")), nodes.get) for name in names()}))

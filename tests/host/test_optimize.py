@@ -1,4 +1,4 @@
-"""Optimization in the real host: previews arrive, stop returns the picture so far, the next run goes on, seconds end it."""
+"""Optimization in the real host: previews, stop ends the run, the next goes on, Keep this takes what there is; seconds."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def pixels(comfy: Comfy, run: Run) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(comfy.picture(run.pictures()[0]))))
 
 
-def stopped(comfy: Comfy, prompt: dict[str, Any], after: int) -> tuple[Run, float]:
-    """Run, press stop when so many steps are done, and how long the node then still took."""
+def pressed(comfy: Comfy, prompt: dict[str, Any], after: int, button: str, body: dict[str, Any]) -> tuple[Run, float]:
+    """Run, press a button when so many steps are done, and how long the node then still took."""
     asked: list[float] = []
     left: list[float] = []
 
@@ -54,8 +54,9 @@ def stopped(comfy: Comfy, prompt: dict[str, Any], after: int) -> tuple[Run, floa
         reached = kind == "progress" and data["node"] == "style" and data["value"] >= after > 0
         if (begun if after == 0 else reached) and not asked:
             asked.append(time.monotonic())
-            threading.Thread(target=comfy.request, args=("/interrupt", {})).start()
-        if kind == "executing" and data.get("node") in ("save", "report") and asked and not left:
+            threading.Thread(target=comfy.request, args=(button, body)).start()
+        ended = kind == "execution_interrupted" or (kind == "executing" and data.get("node") in ("save", "report"))
+        if ended and asked and not left:
             left.append(time.monotonic() - asked[0])
 
     run = comfy.run(prompt, on_message=on_message)
@@ -79,22 +80,47 @@ def test_a_picture_with_previews_and_a_report(comfy: Comfy) -> None:
 
 @pytest.mark.alone
 @pytest.mark.parametrize("after", [0, 2, 8])
-def test_stop_gives_the_picture_so_far_and_the_next_run_goes_on(comfy: Comfy, after: int, record_property) -> None:
+def test_stop_ends_the_run_and_the_next_goes_on(comfy: Comfy, after: int, record_property) -> None:
     settings = {"size": 256, "steps": 12 + after}
     whole = comfy.run(prompt_of(comfy, memory_budget=32.0, **settings))
     prompt = prompt_of(comfy, **settings)
     prompt["style"]["inputs"]["memory_budget"] = 33.0 + after  # never run before, and nothing else is different
-    run, seconds = stopped(comfy, prompt, after)
+    run, seconds = pressed(comfy, prompt, after, "/interrupt", {})
     record_property("seconds_to_stop", round(seconds, 3))
-    print(f"the next node began {seconds:.2f} s after stop was asked for")
-    assert run.ending == "execution_success"
-    assert "stopped" in report_of(run)
-    assert pixels(comfy, run).shape == (192, 256, 3)
+    print(f"the run ended {seconds:.2f} s after stop was asked for")
+    assert run.ending == "execution_interrupted"
+    assert not run.pictures(), "what is half done goes nowhere"
     assert seconds <= MOST_SECONDS_TO_STOP
     again = comfy.run(prompt)
-    assert "style" not in again.of("execution_cached")[0]["nodes"]
     assert "went on where it was stopped" in report_of(again)
     np.testing.assert_array_equal(pixels(comfy, again), pixels(comfy, whole))
+
+
+@pytest.mark.alone
+def test_keep_this_gives_the_picture_so_far(comfy: Comfy) -> None:
+    prompt = prompt_of(comfy, size=256, steps=5000, memory_budget=44.0)
+    run, seconds = pressed(comfy, prompt, 3, "/style_atelier/keep", {"node": "style"})
+    assert run.ending == "execution_success"
+    assert "kept as it was" in report_of(run)
+    assert pixels(comfy, run).shape == (192, 256, 3)
+    assert seconds <= MOST_SECONDS_TO_STOP
+
+
+@pytest.mark.alone
+def test_keep_this_after_a_stop_gives_it_on_the_next_run(comfy: Comfy) -> None:
+    prompt = prompt_of(comfy, size=256, steps=5000, memory_budget=45.0)
+    assert pressed(comfy, prompt, 3, "/interrupt", {})[0].ending == "execution_interrupted"
+    assert comfy.request("/style_atelier/keep", {"node": "style"})[0] == 202
+    run = comfy.run(prompt)
+    assert run.ending == "execution_success"
+    assert "kept as it was" in report_of(run)
+    assert pixels(comfy, run).shape == (192, 256, 3)
+
+
+def test_another_sites_page_keeps_nothing(comfy: Comfy) -> None:
+    assert comfy.request("/style_atelier/keep", {"node": "style"}, {"Origin": "https://elsewhere.example"})[0] == 403
+    assert comfy.request("/style_atelier/keep", b"node=style", {"Content-Type": "text/plain"})[0] == 415
+    assert comfy.request("/style_atelier/keep", {})[0] == 400
 
 
 @pytest.mark.alone

@@ -163,8 +163,31 @@ def test_a_part_of_a_clip_is_painted(comfy: Comfy, first: Run) -> None:
     assert saved(comfy, run)["frames"] == 6
 
 
-def test_a_stop_keeps_what_is_done_and_the_next_run_does_it_all(comfy: Comfy) -> None:
-    name = clip(comfy, "long.mp4", LONG, 160, 128)
+@pytest.mark.parametrize("button", ["stop, then keep", "keep"])
+def test_what_is_done_of_a_clip_can_be_kept(comfy: Comfy, button: str) -> None:
+    name = clip(comfy, f"long {button}.mp4", LONG, 160, 128)
+    asked: list[bool] = []
+    keep = ("/style_atelier/keep", {"node": "stylize"})
+
+    def on_message(kind: str, data: dict[str, Any]) -> None:
+        if kind == "progress" and data["node"] == "stylize" and data["value"] > 0.02 * data["max"] and not asked:
+            asked.append(True)
+            comfy.request(*(keep if button == "keep" else ("/interrupt", {})))
+
+    run = comfy.run(prompt(comfy, name, size=32), on_message=on_message)
+    if button != "keep":
+        assert run.ending == "execution_interrupted"
+        assert comfy.request(*keep)[0] == 202
+        run = comfy.run(prompt(comfy, name, size=32))
+    assert run.ending == "execution_success", run.of("execution_error")
+    found = saved(comfy, run)
+    assert 0 < found["frames"] < LONG
+    assert found["sound"] == pytest.approx(found["frames"] / RATE, abs=0.2)
+    assert f"stopped after {found['frames']} of about {LONG} frames" in report(run)
+
+
+def test_the_run_after_a_stop_does_it_all(comfy: Comfy) -> None:
+    name = clip(comfy, "whole.mp4", LONG, 160, 128)
     asked: list[bool] = []
 
     def on_message(kind: str, data: dict[str, Any]) -> None:
@@ -172,11 +195,6 @@ def test_a_stop_keeps_what_is_done_and_the_next_run_does_it_all(comfy: Comfy) ->
             asked.append(True)
             comfy.request("/interrupt", {})
 
-    stopped = comfy.run(prompt(comfy, name, size=32), on_message=on_message)
-    assert stopped.ending == "execution_success", stopped.of("execution_error")
-    found = saved(comfy, stopped)
-    assert 0 < found["frames"] < LONG
-    assert found["sound"] == pytest.approx(found["frames"] / RATE, abs=0.2)
-    assert f"stopped after {found['frames']} of about {LONG} frames" in report(stopped)
+    assert comfy.run(prompt(comfy, name, size=32), on_message=on_message).ending == "execution_interrupted"
     whole = comfy.run(prompt(comfy, name, size=32))
     assert saved(comfy, whole)["frames"] == LONG

@@ -18,18 +18,19 @@ from style_atelier.models.library.stylizers import POCKET, load_stylizer
 from style_atelier.models.stylization.style_file import write_style
 from style_atelier.models.weights.catalogue import load_catalogue
 
+from ..examples import names, path_of
 from . import golden_weights
 from .comfy import ROOT, Comfy
 
-FOLDER = ROOT / "example_workflows"
 SAMPLE_OF = {placed: sample for sample, placed in SAMPLES.items()}
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+NAMES = names()
 PICTURE_SIZE = (320, 240)
 NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
 NO_FILES: Any = None  # are needed by what is built in
 MIXED, MIXED_WEIGHTS = ("painting.jpg", "painting_pond.jpg"), (2.0, 1.0)
 HALF_A_SECOND = {"start_time": 1.0, "duration": 0.5}  # of a clip, there too; its second scene begins with frame 6
+FEW_LESSONS = {"steps": 6, "size": 32, "batch": 2, "minutes": 0, "if_there": "begin anew"}  # of a training, likewise
 FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimization, where a test asks only that it runs
 
 
@@ -40,7 +41,7 @@ def shared() -> Path:
 
 def read(name: str) -> dict[str, Any]:
     """An example workflow in the editor's format."""
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name).read_text(encoding="utf-8"))
 
 
 def is_diffusion(name: str) -> bool:
@@ -113,6 +114,7 @@ def paint(path: Path) -> None:
 def published(workflow: dict[str, Any]) -> set[str]:
     """Names of the catalogue's entries that this workflow loads."""
     chosen = {node["widgets_values"][0] for node in workflow["nodes"] if node["type"].startswith("StyleAtelierLoad")}
+    chosen |= {node["widgets_values_named"].get("network") for node in workflow["nodes"] if "widgets_values_named" in node}
     return {entry.name for entry in load_catalogue().entries} & chosen
 
 
@@ -159,14 +161,15 @@ def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
 def with_stand_ins(comfy: Comfy, prompt: dict[str, Any]) -> dict[str, Any]:
     """The same with golden files where `place_weights` put them in place of published ones."""
     for node in prompt.values():
-        own = golden_weights.instead_of(str(node["inputs"].get("stylizer")))
-        if (comfy.base / "models" / "style_atelier" / own).is_file():
-            node["inputs"]["stylizer"] = own
+        for key in ("stylizer", "network"):
+            own = golden_weights.instead_of(str(node["inputs"].get(key)))
+            if (comfy.base / "models" / "style_atelier" / own).is_file():
+                node["inputs"][key] = own
     return prompt
 
 
 def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The same with few steps for its optimizations, and few frames between keyframes."""
+    """The same with few steps for its optimizations and trainings, and few frames between keyframes."""
     for node in prompt.values():
         if node["class_type"] == "Video Slice":
             node["inputs"] |= HALF_A_SECOND
@@ -175,6 +178,8 @@ def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
         if node["class_type"] == "StyleAtelierOptimizeStrokes":
             node["inputs"]["steps"] = 1
             continue
+        if node["class_type"] == "StyleAtelierTrainStylizer":
+            node["inputs"] |= FEW_LESSONS
         if "seconds" in node["inputs"]:
             node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}
     return prompt

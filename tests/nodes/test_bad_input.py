@@ -88,6 +88,11 @@ def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
     return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
 
 
+def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
+    given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
+    return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
+
+
 def follow(pack: Pack, **inputs: object) -> Any:
     return pack.run("TextObjective", **{"clip": object(), "clip_vision": object(), "image": picture(1, 8, 8, 3), **inputs})
 
@@ -129,11 +134,15 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack) -> None:
 
 
 CASES: dict[str, tuple[Case, str]] = {
+    "measures: nothing to compare": (lambda p: p.run("MeasurePair", image=picture(1, 8, 8, 3)), "content and style are both"),
+    "measures: no pictures": (lambda p: p.run("MeasureSets"), "results has no pictures"),
+    "measures: no stylizers": (lambda p: p.run("RankStylizers", stylizers={}), "stylizers holds none"),
+    "measures: an empty report": (lambda p: p.run("Report", measures={}), "measures holds nothing"),
     "empty batch": (lambda p: stylize(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
-    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style0 holds no picture"),
+    "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style 1 holds no picture"),
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
     "not a number": (lambda p: stylize(p, NAN), "content holds values that are not numbers"),
-    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "infinite style": (lambda p: stylize(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "two channels": (lambda p: stylize(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "no batch": (lambda p: stylize(p, picture(8, 8, 3)), "content is not a batch"),
     "a latent": (lambda p: stylize(p, {"samples": picture(1, 4, 8, 8)}), "content is not a batch"),
@@ -149,31 +158,31 @@ CASES: dict[str, tuple[Case, str]] = {
     "weights: gap": (lambda p: stylize(p, picture(1, 8, 8, 3), style_weights="1,,2"), "style_weights '1,,2' is not a list"),
     "mask: LoadImage's": (
         lambda p: stylize(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "mask: batch": (
         lambda p: stylize(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "mask: empty": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "mask: a picture": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": picture(1, 8, 8, 3)}),
-        "style_mask0 is not a mask",
+        "style mask 1 is not a mask",
     ),
     "mask: not a number": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask0": NAN[..., 0]}),
-        "style_mask0 holds values that are not numbers",
+        "style mask 1 holds values that are not numbers",
     ),
     "mask: without its style": (
         lambda p: stylize(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "mask: one of two": (
         lambda p: stylize(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
     "unknown tap": (lambda p: encode(p, picture(1, 8, 8, 3), taps="relu9_9"), "taps: .* has no tap relu9_9"),
     "encode: not a number": (lambda p: encode(p, NAN), "image holds values that are not numbers"),
@@ -220,9 +229,63 @@ CASES: dict[str, tuple[Case, str]] = {
     "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
     # the embedded host has no CLIP at all; a real one looks at what is connected
     "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
+    "sd: no painting": (lambda p: transfer(p), "styles holds no picture: connect at least one painting"),
+    "sd: no photo": (lambda p: transfer(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
+    "sd: weights": (lambda p: transfer(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "sd: masks": (
+        lambda p: transfer(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        "content_masks holds 1 masks for 2 styles",
+    ),
+    "sd: black mask": (
+        lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
+        "content_mask0 is all black",
+    ),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),
+}
+
+
+def pictures(pack: Pack, *images: torch.Tensor, **inputs: object) -> Any:
+    cuts = {"folder": "none", "every": 12, "smallest_cut": 0.5, "largest_cut": 1.0, "flip": True, "color": 0.0, "memory": 512}
+    return pack.run("PictureSet", **{key: [value] for key, value in (cuts | inputs).items()}, images=list(images) or None)
+
+
+def train(pack: Pack, **inputs: object) -> Any:
+    family = {"family": "Fast network of one style (Johnson)", "width": "small", "content_weight": 1.0, "style_weight": 1.0}
+    given = {"styles": pictures(pack, picture(1, 24, 24, 3)), "family": family, "name": "bad", "steps": 1, "size": 16}
+    return pack.run("TrainStylizer", **(given | inputs))
+
+
+ADAATTN = {"family": "AdaAttN", "style_weight": 1.0, "local_weight": 1.0}
+DISTILL = {"family": "Distill pairs into a fast network", "width": "small"}
+CASES |= {
+    "pictures: none": (lambda p: pictures(p), "there are no pictures: choose a folder, or connect images or a video"),
+    "pictures: not a number": (lambda p: pictures(p, NAN), "images holds values that are not numbers"),
+    "pictures: empty": (lambda p: pictures(p, torch.zeros(0, 8, 8, 3)), "images holds no picture"),
+    "pictures: gone": (lambda p: pictures(p, folder="gone"), "folder 'gone' is not in"),
+    "pictures: outside": (lambda p: pictures(p, folder="../.."), r"folder '../..' is not in"),
+    "pictures: cuts": (
+        lambda p: pictures(p, picture(1, 8, 8, 3), smallest_cut=0.9, largest_cut=0.2),
+        "smallest_cut 0.9 is above largest_cut 0.2: exchange them",
+    ),
+    "train: a picture": (lambda p: train(p, styles=picture(1, 8, 8, 3)), "styles is not a set of pictures: connect Picture Set"),
+    "train: nothing": (lambda p: train(p, styles=None), "styles is not a set of pictures"),
+    "train: contents": (lambda p: train(p, contents=picture(1, 8, 8, 3)), "contents is not a set of pictures"),
+    "train: size": (lambda p: train(p, size=20), "size 20 is not a multiple of 8: write 16"),
+    "train: outside": (lambda p: train(p, name="../../x"), "leads out of"),
+    "train: no name": (lambda p: train(p, name=" "), "leads out of"),
+    "train: not a number": (lambda p: train(p, sample_photo=NAN), "sample_photo holds values that are not numbers"),
+    "train: another family": (
+        lambda p: train(p, start_from=p.run("LoadStylizer", stylizer=POCKET)),
+        "start_from is Pocket, not a fast network of one style: connect one of that family, or nothing",
+    ),
+    "train: nothing to start from": (lambda p: train(p, family=ADAATTN), "start_from is needed for AdaAttN"),
+    "train: no pairs": (lambda p: train(p, family=DISTILL), "contents and targets are both needed to distill"),
+    "train: odd pairs": (
+        lambda p: train(p, family=DISTILL, contents=pictures(p, picture(2, 8, 8, 3)), targets=pictures(p, picture(3, 8, 8, 3))),
+        "2 and 3 pictures cannot be paired",
+    ),
 }
 
 
@@ -266,7 +329,7 @@ CASES |= {
         "style picture has no patch of 3x3 features at relu3_1: take a larger one",
     ),
     "combine: nothing": (lambda p: combine(p), "objectives holds none"),
-    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective0 is not an objective"),
+    "combine: a picture": (lambda p: combine(p, picture(1, 8, 8, 3)), "objective 1 is not an objective"),
     "combine: words": (lambda p: combine(p, objective(p, "Content"), weights="much"), "weights 'much' is not a list"),
     "combine: too many": (
         lambda p: combine(p, objective(p, "Content"), weights="1, 2"),
@@ -298,7 +361,7 @@ CASES |= {
     ),
     "paint: empty": (lambda p: paint(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "paint: not a number": (lambda p: paint(p, NAN), "content holds values that are not numbers"),
-    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style0 holds values that are not numbers"),
+    "paint: infinite style": (lambda p: paint(p, picture(1, 8, 8, 3), NAN / 0), "style 1 holds values that are not numbers"),
     "paint: two channels": (lambda p: paint(p, picture(1, 8, 8, 2)), "content is not a batch of gray, RGB or RGBA"),
     "paint: no styles": (lambda p: p.run("NeuralStyle", content=picture(1, 8, 8, 3), styles={}), "styles holds no picture"),
     "paint: words": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="much"), "style_weights 'much' is not a list"),
@@ -306,23 +369,23 @@ CASES |= {
     "paint: nothing": (lambda p: paint(p, picture(1, 8, 8, 3), style_weights="0"), "style_weights '0' must be"),
     "paint: mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 64, 64)}),
-        "content_mask0 is all black",
+        "content mask 1 is all black",
     ),
     "paint: masks": (
         lambda p: paint(p, picture(2, 8, 8, 3), content_masks={"content_mask0": torch.ones(3, 8, 8)}),
-        "content_mask0 has 3 masks for 2 pictures",
+        "content mask 1 has 3 masks for 2 pictures",
     ),
     "paint: style mask": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask0": torch.ones(0, 8, 8)}),
-        "style_mask0 holds no mask",
+        "style mask 1 holds no mask",
     ),
     "paint: without its style": (
         lambda p: paint(p, picture(1, 8, 8, 3), style_masks={"style_mask1": torch.ones(1, 8, 8)}),
-        "style_mask1 belongs to style1, which is not connected",
+        "style mask 2 belongs to style 2, which is not connected",
     ),
     "paint: one of two": (
         lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
-        "content_mask1 is missing",
+        "content mask 2 is missing",
     ),
     "analogy: nan": (lambda p: learn(p, before=NAN), "before holds values that are not numbers"),
     "analogy: tiny": (lambda p: learn(p, images=picture(1, 8, 8, 3)), "images is 8x8 pixels and at least 11x11 are needed"),

@@ -13,7 +13,11 @@ from style_atelier.tests.pack import Pack
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer", "network"}
+DEPENDS_ON_FILES |= {f"{which}_folder" for which in ("results", "references", "contents", "photos", "paintings")}
+DEPENDS_ON_FILES = {"folder", "encoder", "decoder", "stylizer"}
 DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer"}
+SEEDS = ("seed", "noise_seed")  # the page puts "randomize" behind these, where the schema does not say otherwise
 KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
 
 
@@ -58,7 +62,7 @@ def with_choices(inputs: list[Any]) -> Iterator[Any]:
 
 
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 63
+    assert len(pack.schemas) == 78
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")
@@ -70,5 +74,9 @@ def test_schemas_are_valid_and_complete(pack: Pack) -> None:
         for item in inputs:
             if item.get_io_type() in ("INT", "FLOAT"):
                 assert None not in (item.default, item.min, item.max, item.step), f"{name}.{item.id}"
+            if item.id in SEEDS:
+                assert item.control_after_generate == "fixed", (
+                    f"{name}.{item.id}: the next run of the same graph is no other picture"
+                )
             if item.get_io_type() == "COMBO":
                 assert item.default in item.options, f"{name}.{item.id}"

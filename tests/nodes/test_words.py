@@ -15,6 +15,7 @@ LANGUAGES = ("en", "zh")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 SAME_EVERYWHERE = {"AdaIN"}
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+GROWN = re.compile(r".+ \d+")  # the sockets of an Autogrow input; the help page speaks of the input
 
 
 def locale(language: str, file: str) -> dict[str, Any]:
@@ -30,8 +31,9 @@ def leaves(tree: dict[str, Any], path: str = "") -> dict[str, str]:
 
 
 def words_of(schema: Any) -> dict[str, dict[str, str]]:
-    """{key: name and tooltip} of all inputs. Those of a dynamic combo's choices follow it, under the key that the front end asks
-    for: their path with underscores, without the choice. Tooltips of the same input in several choices are joined.
+    """{key: name and tooltip} of all inputs. Sockets that grow follow their input, one key for each that may appear. Those of a
+    dynamic combo's choices follow it, under the key that the front end asks for: their path with underscores, without the choice.
+    Tooltips of the same input in several choices are joined.
     """
     return words_below("", [[item] for item in schema.inputs])
 
@@ -40,19 +42,19 @@ def words_below(prefix: str, groups: list[list[Any]]) -> dict[str, dict[str, str
     """Of groups of inputs; those of a group have one name, in several choices."""
     found: dict[str, dict[str, str]] = {}
     for inputs in groups:
-        key, tooltips = prefix + inputs[0].id, dict.fromkeys(each.tooltip for each in inputs)
-        name = inputs[0].display_name or inputs[0].id.replace("_", " ")
-        inner: dict[str, list[Any]] = {}
+        first, tooltip = inputs[0], " ".join(dict.fromkeys(each.tooltip for each in inputs))
+        key, inner = prefix + first.id, dict[str, list[Any]]()
         for each in inputs:
             for choice in each.options if each.get_io_type() == DYNAMIC_COMBO else ():
                 for item in choice.inputs:
                     inner.setdefault(item.id, []).append(item)
-        for other, words in {
-            key: {"name": name, "tooltip": " ".join(tooltips)},
-            **words_below(f"{key}_", [*inner.values()]),
-        }.items():
+        words = {key: {"name": first.display_name or first.id.replace("_", " "), "tooltip": tooltip}}
+        if template := getattr(first, "template", None):
+            for i in range(template.max):
+                words[f"{key}_{template.prefix}{i}"] = {"name": f"{template.prefix.replace('_', ' ')} {i + 1}", "tooltip": tooltip}
+        for other, each in {**words, **words_below(f"{key}_", [*inner.values()])}.items():
             assert other not in found, f"{other} is the key of two inputs"
-            found[other] = words
+            found[other] = each
     return found
 
 
@@ -87,6 +89,8 @@ def test_every_node_has_a_help_page_that_names_every_input(pack: Pack, language:
         assert page.startswith(f"# {definitions[name]['display_name']}\n"), name
         assert (CHINESE.search(page) is None) == (language == "en")
         for words in definitions[name]["inputs"].values():
+            if GROWN.fullmatch(words["name"]):
+                continue
             assert f"| {words['name']} |" in page, f"{name} ({language}) does not explain {words['name']}"
 
 

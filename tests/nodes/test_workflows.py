@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from style_atelier.tests.pack import POCKET, ROOT, Pack
+from style_atelier import install
+from style_atelier.tests.examples import names, path_of
+from style_atelier.tests.pack import POCKET, Pack
 
-FOLDER = ROOT / "example_workflows"
 NAMES = [
     "first_picture",
     "adain_from_parts",
@@ -37,6 +38,14 @@ NAMES = [
     "controlnext_canny_sdxl",
     "controlnext_and_lora",
     "merge_loras",
+    "styleid_photo",
+    "styleid_two_regions",
+    "styleid_from_parts",
+    "texture_by_attention",
+    "style_guidance",
+    "style_noise_against_plain",
+    "deadiff_style_and_prompt",
+    "deadiff_content_and_style",
     "neural_style",
     "gatys_from_parts",
     "reconstruct_content",
@@ -70,6 +79,14 @@ NAMES = [
     "keyframes_to_clip",
     "texture_by_quilting",
     "picture_made_of_a_texture",
+    "measure_results",
+    "rank_stylizers",
+    "paper_table",
+    "teach_one_painting",
+    "paintings_in_one_network",
+    "teach_adain_your_photos",
+    "distill_neural_style",
+    "go_on_training",
 ]
 CORE = {
     "LoadImage",
@@ -86,14 +103,19 @@ CORE = {
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
 VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
+DIFFUSION |= {"Canny", "ControlNetApplyAdvanced", "VAEEncode", "ImageScale"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
-SAMPLES = {f"style_atelier_{name}.jpg" for name in ("photo", "painting", "painting_2", "painting_3", "portrait")}
+SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
+UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
+UNTRAINED |= {"style_noise_against_plain"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 CLASSICAL = {"strokes_of_a_painting", "painting_in_progress", "optimized_strokes", "drawings_as_vectors", "classical_tour"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
+TAUGHT = {"teach_one_painting", "paintings_in_one_network", "teach_adain_your_photos", "distill_neural_style"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -115,6 +137,9 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
+    **{name: set() for name in UNTRAINED},  # with nothing but the checkpoint
+    "deadiff_style_and_prompt": {"deadiff"},
+    "deadiff_content_and_style": {"deadiff"},
     **{name: set() for name in OPTIMIZED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
     "johnson_candy": {"johnson-candy"},
@@ -130,6 +155,10 @@ DOWNLOADED = {
     **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
     **{name: set() for name in CLASSICAL},
+    "rank_stylizers": {POCKET, "microast", "wct-16x"},
+    "paper_table": {POCKET, "microast"},
+    **{name: set() for name in TAUGHT},  # from nothing
+    "go_on_training": {"cin-monet"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)
@@ -137,7 +166,7 @@ CONTROLS = {"fixed", "increment", "decrement", "randomize"}  # what the page add
 
 
 def read(name: str) -> dict[str, Any]:
-    return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return json.loads(path_of(name).read_text(encoding="utf-8"))
 
 
 def values(node: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +191,7 @@ def with_chosen(inputs: list[Any], found: dict[str, Any], prefix: str = "") -> d
 
 
 def test_every_example_is_here_and_nothing_else(pack: Pack) -> None:
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    assert set(names()) == set(NAMES)
     used = {node["type"] for name in NAMES for node in read(name)["nodes"]}
     assert used == CORE | REAL_HOST | set(pack.nodes)
 
@@ -179,6 +208,17 @@ def test_it_is_what_the_page_saves(name: str) -> None:
         assert nodes[target]["inputs"][in_slot]["link"] == number
         assert kind == nodes[source]["outputs"][out_slot]["type"]
     assert {item["link"] for node in nodes.values() for item in node["inputs"] if item.get("link")} == set(links)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_reads_from_left_to_right(name: str) -> None:
+    """`docs/workflows/lay_out.py` lays a workflow out; tests/browser/test_layout.py measures it in the page."""
+    workflow = read(name)
+    nodes = {node["id"]: node for node in workflow["nodes"]}
+    for _, source, _, target, *_ in workflow["links"]:
+        assert nodes[source]["pos"][0] + nodes[source]["size"][0] < nodes[target]["pos"][0], (source, target)
+    assert [group["title"].partition(" ")[0] for group in workflow["groups"]] == ["1", "2", "3"][: len(workflow["groups"])]
+    assert len(workflow["groups"]) >= 2
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -224,7 +264,7 @@ def test_it_runs_offline_unless_it_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_a_thumbnail(name: str) -> None:
-    start = (FOLDER / f"{name}.jpg").read_bytes()[:3]
+    start = path_of(name, ".jpg").read_bytes()[:3]
     assert start == b"\xff\xd8\xff"
 
 

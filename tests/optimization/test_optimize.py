@@ -37,6 +37,11 @@ def engine(pack: Pack) -> Any:
     return module
 
 
+def feedback() -> Any:
+    """How the nodes hear of a person's wishes."""
+    return importlib.import_module("style_atelier.nodes.host.feedback")
+
+
 def forget(engine: Any) -> None:
     for kept in (engine._unfinished, engine._results, engine._latest):
         kept.clear()
@@ -45,9 +50,8 @@ def forget(engine: Any) -> None:
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch, pack: Pack) -> Stop:
     """Presses the host's stop at a report of the work: the n-th after so many steps of a picture of the batch."""
-    feedback: Any = importlib.import_module("style_atelier.nodes.host.feedback")
-    press = getattr(feedback.mm, "interrupt_current_processing", None) or feedback.mm.interrupt
-    part, waiting = feedback.Watch.part, {"picture": 0, "step": 0, "looks": 0}
+    stop = getattr(feedback().mm, "interrupt_current_processing", None) or feedback().mm.interrupt
+    part, waiting = feedback().Watch.part, {"picture": 0, "step": 0, "looks": 0, "press": stop}
 
     def watched(watch: Any, index: int) -> Callable[..., None]:
         report = part(watch, index)
@@ -56,15 +60,15 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, pack: Pack) -> Stop:
             if index == waiting["picture"] and done >= waiting["step"]:
                 waiting["looks"] -= 1
                 if waiting["looks"] == 0:
-                    press()
+                    waiting["press"]()
             report(done, total, preview)
 
         return look
 
-    def arm(step: int, looks: int = 1, picture: int = 0) -> None:
-        waiting.update(picture=picture, step=step, looks=looks)
+    def arm(step: int, looks: int = 1, picture: int = 0, press: Callable[[], None] = stop) -> None:
+        waiting.update(picture=picture, step=step, looks=looks, press=press)
 
-    monkeypatch.setattr(feedback.Watch, "part", watched)
+    monkeypatch.setattr(feedback().Watch, "part", watched)
     return arm
 
 
@@ -368,24 +372,51 @@ def test_a_stopped_one_goes_on(pack: Pack, engine: Any, stop_at: Stop, step: int
     objective = both(pack, statistic=drawn)
     whole = optimized(pack, objective, optimizer=optimizer)[0]
     forget(engine)
-    asked = pack.nodes["StyleAtelierOptimize"].fingerprint_inputs()
     stop_at(step, looks)
-    so_far, report, curve = optimized(pack, objective, optimizer=optimizer)
-    assert "stopped: queue it again to go on" in report
-    assert_picture(so_far, *PHOTO.shape)
-    assert_picture(curve, 1, *CURVE)
-    assert not torch.equal(so_far, whole)
-    assert pack.nodes["StyleAtelierOptimize"].fingerprint_inputs() != asked, "the host would not run it again"
+    with pytest.raises(feedback().Interrupted):
+        optimized(pack, objective, optimizer=optimizer)
     made, report, _ = optimized(pack, objective, optimizer=optimizer)
     assert "went on where it was stopped" in report
     assert torch.equal(made, whole)
 
 
-def test_a_stopped_one_is_the_best_so_far(pack: Pack, engine: Any, stop_at: Stop) -> None:
+@pytest.mark.parametrize("optimizer", [LBFGS, ADAM], ids=["L-BFGS", "Adam"])
+@pytest.mark.parametrize(("step", "looks"), [(0, 1), (2, 5), (7, 16)])
+def test_keep_this_takes_a_stopped_one_as_it_is(
+    pack: Pack, engine: Any, stop_at: Stop, step: int, looks: int, optimizer: dict[str, Any]
+) -> None:
+    objective = both(pack)
+    whole = optimized(pack, objective, optimizer=optimizer)[0]
+    forget(engine)
+    stop_at(step, looks)
+    with pytest.raises(feedback().Interrupted):
+        optimized(pack, objective, optimizer=optimizer)
+    feedback().keep("")
+    so_far, report, curve = optimized(pack, objective, optimizer=optimizer)
+    assert "kept as it was" in report
+    assert_picture(so_far, *PHOTO.shape)
+    assert_picture(curve, 1, *CURVE)
+    assert not torch.equal(so_far, whole)
+    assert torch.equal(optimized(pack, objective, optimizer=optimizer)[0], so_far), "it is the result from then on"
+
+
+def test_keep_this_ends_one_that_runs(pack: Pack, engine: Any, stop_at: Stop) -> None:
+    stop_at(5, press=lambda: feedback().keep(""))
+    made, report, _ = optimized(pack, both(pack))
+    assert "kept as it was" in report
+    assert_picture(made, *PHOTO.shape)
+
+
+def test_what_was_pressed_before_it_began_ends_nothing(pack: Pack, engine: Any) -> None:
+    feedback().keep("")
+    assert "kept" not in optimized(pack, both(pack))[1]
+
+
+def test_a_kept_one_is_the_best_so_far(pack: Pack, engine: Any, stop_at: Stop) -> None:
     found = [PHOTO]
     for step in (4, 8, 100):
         forget(engine)
-        stop_at(step)
+        stop_at(step, press=lambda: feedback().keep(""))
         found.append(optimized(pack, style(pack), start_image=PHOTO, smallest_size=0, steps=12)[0])
     forget(engine)
     losses = []
@@ -401,27 +432,27 @@ def test_one_that_went_on_and_was_stopped_goes_on(pack: Pack, engine: Any, stop_
     forget(engine)
     optimized(pack, both(pack))
     stop_at(2)
-    report = optimized(pack, both(pack, weight=20.0))[1]
-    assert "stopped" in report
+    with pytest.raises(feedback().Interrupted):
+        optimized(pack, both(pack, weight=20.0))
     made, report, _ = optimized(pack, both(pack, weight=20.0))
     assert "went on from the last picture" in report
     assert "went on where it was stopped" in report
     assert torch.equal(made, whole)
 
 
-def test_a_stopped_batch_keeps_what_is_done(pack: Pack, engine: Any, stop_at: Stop) -> None:
+def test_a_stopped_batch_keeps_what_is_done(pack: Pack, engine: Any, stop_at: Stop, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = picture(3, 40, 48, 3)
     whole = painted(pack, content=photos)[0]
     forget(engine)
     stop_at(2, picture=1)
+    with pytest.raises(feedback().Interrupted):
+        painted(pack, content=photos)
+    looked = []
+    monkeypatch.setattr(engine, "optimize", lambda *given, run=engine.optimize: (looked.append(given), run(*given)))
     made, report, _ = painted(pack, content=photos)
-    first, second, third = report.split("\n\n")
-    assert "stopped" not in first
-    assert "stopped: queue it again to go on" in second
-    assert "stopped before it began" in third
-    assert torch.equal(made[0], whole[0])
-    torch.testing.assert_close(made[2], photos[2])
-    assert torch.equal(painted(pack, content=photos)[0], whole)
+    assert len(looked) == 2, "the first picture is not made again"
+    assert "went on where it was stopped" in report.split("\n\n")[1]
+    assert torch.equal(made, whole)
 
 
 # Limits

@@ -182,16 +182,16 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     "one style, mask": (lambda p: encode(p, SMALL, JOHNSON, mask=torch.ones(1, 16, 16)), "mask is connected"),
     "almost empty mask": (lambda p: encode(p, SMALL, mask=torch.full((1, 16, 16), 1e-4)), "^mask covers almost nothing"),
     "empty mask": (lambda p: encode(p, SMALL, mask=torch.zeros(1, 16, 16)), "mask is all black"),
-    "a picture as style": (lambda p: stylize(p, SMALL, taken=(SMALL,)), "taken_style0 is not a style"),
+    "a picture as style": (lambda p: stylize(p, SMALL, taken=(SMALL,)), "taken style 1 is not a style"),
     "another's style": (
         lambda p: stylize(p, SMALL, taken=(encode(p, name=MANY, own_style="style 1"),)),
-        "taken_style0 is a style of cin:many.pt and .* takes",
+        "taken style 1 is a style of cin:many.pt and .* takes",
     ),
     "style for one that has its own": (lambda p: stylize(p, SMALL, SMALL, name=JOHNSON), "styles holds 1"),
     "no style": (lambda p: stylize(p, SMALL), "styles holds no picture"),
     "masks without regions": (
         lambda p: stylize(p, SMALL, name=JOHNSON, content_masks={"content_mask0": torch.ones(1, 16, 16)}),
-        "content_mask0 belongs to style0, which is not connected",
+        "content mask 1 belongs to style 1, which is not connected",
     ),
     "transform": (
         lambda p: stylize(p, SMALL, name=MANY, transform="adain"),
@@ -199,7 +199,7 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     ),
     "mask of a taken style": (
         lambda p: stylize(p, SMALL, SMALL, taken=(encode(p, SMALL),), style_masks={"style_mask1": torch.ones(1, 16, 16)}),
-        "style_mask1 belongs to taken_style0, which was taken before",
+        "style mask 2 belongs to taken style 1, which was taken before",
     ),
     "blend: other kinds": (
         lambda p: p.run(
@@ -211,7 +211,7 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
         lambda p: p.run("BlendStyles", styles={"style0": encode(p, SMALL)}, weights="1, 2"),
         "weights has 2 numbers",
     ),
-    "blend: a picture": (lambda p: p.run("BlendStyles", styles={"style0": SMALL}), "style0 is not a style"),
+    "blend: a picture": (lambda p: p.run("BlendStyles", styles={"style0": SMALL}), "style 1 is not a style"),
     "walk: one stop": (lambda p: p.run("InterpolateStyles", styles={"style0": encode(p, SMALL)}), "styles holds 1 style"),
     "exchange: no strokes": (
         lambda p: p.run("ExchangeStyles", stylizer=load(p), stroke=encode(p, SMALL), background=encode(p, SMALL)),

@@ -126,8 +126,8 @@ def hosted(pack: Pack) -> Iterator[Any]:
 
 
 def test_an_interrupt_keeps_what_is_done(pack: Pack, hosted: Any) -> None:
-    node, feedback = pack.nodes["StyleAtelierStylizeVideo"], importlib.import_module("style_atelier.nodes.host.feedback")
-    own, calls, before = hosted.model.stylize, [0], node.fingerprint_inputs()
+    feedback = importlib.import_module("style_atelier.nodes.host.feedback")
+    own, calls = hosted.model.stylize, [0]
     clip = moving(6)
     wanted = paint(pack, clip, "running")[1]
 
@@ -138,13 +138,31 @@ def test_an_interrupt_keeps_what_is_done(pack: Pack, hosted: Any) -> None:
         return own(*given)
 
     hosted.model.stylize = stopping
+    with pytest.raises(feedback.Interrupted):
+        paint(pack, clip, "running", stylizer=hosted)
+    feedback.keep("")
     _, made, report = paint(pack, clip, "running", stylizer=hosted)
     close(made, wanted[:3])
     assert "stopped after 3 of about 6 frames" in report
-    assert node.fingerprint_inputs() != before, "a later run must not take it for the whole clip"
-    calls[0] = 3
-    with pytest.raises(feedback.Interrupted):
-        paint(pack, clip, "running", stylizer=hosted)
+    close(paint(pack, clip, "running", stylizer=hosted)[1], wanted)
+
+
+def test_keep_this_ends_a_clip(pack: Pack, hosted: Any) -> None:
+    feedback = importlib.import_module("style_atelier.nodes.host.feedback")
+    own, calls = hosted.model.stylize, [0]
+    clip = moving(6)
+    wanted = paint(pack, clip, "running")[1]
+
+    def keeping(*given: Any) -> Tensor:
+        calls[0] += 1
+        if calls[0] == 4:
+            feedback.keep("")
+        return own(*given)
+
+    hosted.model.stylize = keeping
+    _, made, report = paint(pack, clip, "running", stylizer=hosted)
+    close(made, wanted[:4])
+    assert "stopped after 4 of about 6 frames" in report
 
 
 def test_a_frame_that_did_not_fit_is_painted_again_in_tiles(pack: Pack, hosted: Any) -> None:
@@ -186,7 +204,7 @@ CASES: dict[str, tuple[Callable[[Pack], Any], str]] = {
     "a latent": (lambda p: paint(p, {"samples": CLIP}), "images is not a batch of pictures"),  # type: ignore[arg-type]
     "not a number": (lambda p: paint(p, CLIP / 0), "images holds values that are not numbers"),
     "no style": (lambda p: paint(p, CLIP, styles={}), "styles holds no picture"),
-    "a picture as taken style": (lambda p: paint(p, CLIP, taken_styles={"taken_style0": CLIP}), "taken_style0 is not a style"),
+    "a picture as taken style": (lambda p: paint(p, CLIP, taken_styles={"taken_style0": CLIP}), "taken style 1 is not a style"),
     "weights": (lambda p: paint(p, CLIP, style_weights="1, 2"), "style_weights has 2 numbers"),
     "statistics": (
         lambda p: paint(p, CLIP, "fixed", stylizer=p.run("LoadStylizer", stylizer=STROKES)),

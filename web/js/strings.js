@@ -36,6 +36,19 @@ export function text(key, values = {}, section = "styleAtelier") {
 }
 
 /**
+ * The names of a part of a node, of locales/<language>/nodeDefs.json: first the one of the page's language, then all others.
+ * @param {string} type the node's
+ * @param {"inputs" | "outputs"} part
+ * @param {string} key
+ * @returns {string[]}
+ */
+export function words(type, part, key) {
+  const language = String(app.extensionManager?.setting?.get("Comfy.Locale") ?? "en");
+  const order = [language, language.split("-")[0], "en", ...Object.keys(languages)];
+  return order.map((each) => languages[each]?.nodeDefs?.[type]?.[part]?.[key]?.name).filter(Boolean);
+}
+
+/**
  * A size for people: "820 kB", "9.8 MB", "1.2 GB".
  * @param {number} bytes
  * @returns {string}
