@@ -20,6 +20,7 @@ BYTES_PER_PIXEL = 700  # of patches in the search, source and target together
 SIZE_TOOLTIP = "Shorter side of the result in pixels; 0 keeps the picture's size. Smaller means broader strokes, and is faster."
 MASK_TOOLTIP = "Where to change the picture: white is changed, black is kept. A mask of another size is stretched over it."
 SEED_TOOLTIP = "What is drawn by chance. The same seed gives the same picture."
+FIXED = io.ControlAfterGenerate.fixed
 
 Work = Callable[[Tensor, int, torch.device, Progress], Tensor]
 
@@ -69,9 +70,9 @@ def uniformity_input(default: float = 3500.0) -> io.Float.Input:
     return io.Float.Input("uniformity", default=default, min=0.0, max=50000.0, step=100.0, tooltip=tooltip)
 
 
-def seed_input() -> io.Int.Input:
+def seed_input(tooltip: str = SEED_TOOLTIP) -> io.Int.Input:
     """Of what is drawn by chance."""
-    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP)
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=tooltip, control_after_generate=FIXED)
 
 
 def size_input() -> io.Int.Input:

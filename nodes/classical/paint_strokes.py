@@ -21,7 +21,7 @@ from ...models.progress import Progress
 from ..host.feedback import show
 from ..host.images import from_image, from_mask, read_numbers, take
 from ..host.sockets import StrokesSocket
-from .batches import CATEGORY, SEED_TOOLTIP, mask_input, painted
+from .batches import CATEGORY, mask_input, painted, seed_input
 
 METHOD_TOOLTIP = (
     "impressionist, expressionist, colorist wash and pointillist are Hertzmann's curved strokes in layers from broad to fine, "
@@ -143,7 +143,7 @@ class PaintStrokes(io.ComfyNode):
                     default="pictures",
                     tooltip="pictures paints each by itself; clip carries curved strokes from frame to frame with what moves.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                seed_input(),
                 mask_input(),
             ],
             outputs=[

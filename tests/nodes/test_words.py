@@ -51,7 +51,10 @@ def words_below(prefix: str, groups: list[list[Any]]) -> dict[str, dict[str, str
         words = {key: {"name": first.display_name or first.id.replace("_", " "), "tooltip": tooltip}}
         if template := getattr(first, "template", None):
             for i in range(template.max):
-                words[f"{key}_{template.prefix}{i}"] = {"name": f"{template.prefix.replace('_', ' ')} {i + 1}", "tooltip": tooltip}
+                words[f"{key}_{template.prefix}{i}"] = {
+                    "name": f"{template.prefix.replace('_', ' ')} {i + 1}",
+                    "tooltip": tooltip,
+                }
         for other, each in {**words, **words_below(f"{key}_", [*inner.values()])}.items():
             assert other not in found, f"{other} is the key of two inputs"
             found[other] = each
