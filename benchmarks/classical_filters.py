@@ -112,17 +112,13 @@ def rows(rgb: torch.Tensor) -> dict[str, dict[str, Run]]:
         ends = (cv2.TERM_CRITERIA_MAX_ITER, 20, 0.0)
         found["palette of 16"]["OpenCV kmeans"] = lambda: cv2.kmeans(samples, 16, None, ends, 1, cv2.KMEANS_PP_CENTERS)
     if restoration:
-        found["bilateral, window 9"]["scikit-image"] = lambda: restoration.denoise_bilateral(
+        found["bilateral, window 9"]["scikit-image, 256 x 256"] = lambda: restoration.denoise_bilateral(
             floats[:256, :256], 9, 0.15, 3.0, channel_axis=-1
         )
     if gmic:
 
         def run(command: str) -> Run:
-            def work() -> Any:
-                image = gmic.GmicImage.from_numpy(floats * 255) if hasattr(gmic.GmicImage, "from_numpy") else None
-                return gmic.run(command, [image])
-
-            return work
+            return lambda: gmic.run(command, [gmic.Image.from_yxc(floats * 255)])
 
         found["kuwahara, radius 4"]["G'MIC kuwahara"] = run("kuwahara 9")
         found["oil, radius 4"]["G'MIC fx_painting"] = run("fx_painting 5,2.5,1.5,50,1,0")
