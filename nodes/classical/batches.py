@@ -20,7 +20,6 @@ BYTES_PER_PIXEL = 700  # of patches in the search, source and target together
 SIZE_TOOLTIP = "Shorter side of the result in pixels; 0 keeps the picture's size. Smaller means broader strokes, and is faster."
 MASK_TOOLTIP = "Where to change the picture: white is changed, black is kept. A mask of another size is stretched over it."
 SEED_TOOLTIP = "What is drawn by chance. The same seed gives the same picture."
-FIXED = io.ControlAfterGenerate.fixed
 
 Work = Callable[[Tensor, int, torch.device, Progress], Tensor]
 
@@ -72,7 +71,8 @@ def uniformity_input(default: float = 3500.0) -> io.Float.Input:
 
 def seed_input(tooltip: str = SEED_TOOLTIP) -> io.Int.Input:
     """Of what is drawn by chance."""
-    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=tooltip, control_after_generate=FIXED)
+    fixed = io.ControlAfterGenerate.fixed
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, control_after_generate=fixed, tooltip=tooltip)
 
 
 def size_input() -> io.Int.Input:

@@ -8,7 +8,7 @@ import { size, text } from "./strings.js";
 /**
  * `fraction`: undefined without a bar, null for a bar of unknown length, else 0..1.
  * @typedef {{state: string, text: string, license: string, hint: string, error: string, name?: string,
- *   action?: "download" | "cancel", button: string, fraction?: number | null}} View
+ *   action?: "download" | "cancel" | "trust", button: string, fraction?: number | null}} View
  */
 
 const BUILT_IN = "(built-in)";
@@ -43,6 +43,10 @@ function ofEntry(entry, refusal) {
     license: `${license.id} · ${text(license.commercial ? "commercial" : "notCommercial")}`,
     hint: [entry.note, entry.source].filter(Boolean).join("\n"),
   };
+  if (entry.changed && !refusal && job?.state !== "downloading") {
+    const error = job?.state === "failed" ? job.error : text("changed");
+    return { ...view, ...shown(entry.state, entry), error, action: "trust", button: text("trust") };
+  }
   if (entry.state === "present") return { ...view, ...shown("present", entry), error: "", button: "" };
   if (entry.manual) return { ...view, state: "manual", text: text("manual"), hint: entry.manual, error: entry.manual, button: "" };
   if (job?.state === "downloading") return { ...view, ...downloading(job), error: "" };
