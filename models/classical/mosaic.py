@@ -74,7 +74,7 @@ def mosaic(
 
 
 def nearest_stones(points: Tensor, way: Tensor, height: int, width: int) -> Tensor:
-    """The number of each pixel's nearest stone, in the metric of the stone's own square [height * width]. points [n, 2] (row, column);
+    """The number of each pixel's nearest stone, in the metric of its own square [height * width]. points [n, 2] (row, column);
     way [n, 2] (right, down). Stones of the nine squares of a grid around a pixel are looked at, at most four of each.
     """
     rows, columns = int(height / STONE) + 1, int(width / STONE) + 1
