@@ -176,6 +176,9 @@ def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
             node["inputs"] |= HALF_A_SECOND
         if node["class_type"] == "StyleAtelierPropagateKeyframes":
             node["inputs"]["frames"] = "0, 6"
+        if node["class_type"] == "StyleAtelierOptimizeStrokes":
+            node["inputs"]["steps"] = 1
+            continue
         if node["class_type"] == "StyleAtelierTrainStylizer":
             node["inputs"] |= FEW_LESSONS
         if "seconds" in node["inputs"]:
