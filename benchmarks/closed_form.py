@@ -6,8 +6,8 @@
 and model folders are PytorchWCT with newer networks). Their code is imported as it is, except that
 `torch.utils.serialization`, which today's torch lacks and which is not called here, is given as an empty module (matplotlib,
 which their plotting imports, must be installed).
-Times are the processor's, the median of interleaved runs, so that a machine that does other work too gives the same ratios; memory
-is the growth of peak resident size in a run, the median of fresh processes (Linux).
+Times are the processor's, the median of interleaved runs, so that a machine that does other work too gives the same ratios;
+memory is the growth of peak resident size in a run, the median of fresh processes (Linux).
 Weights of the original networks come from --weights where they are (levels 1-3, AdaIN), else from fixed random numbers, the
 same for both sides: the time does not depend on them.
 """

@@ -5,8 +5,8 @@
 --sources: a folder with checkouts named pytorch-CycleGAN-and-pix2pix, UGATIT-pytorch, photo2cartoon, animegan2-pytorch, stargan,
 stargan-v2, MUNIT and FUNIT. Their code is imported as it is; munch, cv2, skimage and ffmpeg, which StarGAN v2 imports for other
 purposes, are given as empty modules. Both sides have the same seeded weights: the time does not depend on them.
-Times are the processor's, the median of interleaved runs, so that a machine that does other work too gives the same ratios; memory
-is the growth of peak resident size in a run, the median of fresh processes (Linux).
+Times are the processor's, the median of interleaved runs, so that a machine that does other work too gives the same ratios;
+memory is the growth of peak resident size in a run, the median of fresh processes (Linux).
 """
 
 from __future__ import annotations

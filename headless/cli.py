@@ -100,7 +100,7 @@ def add_training(command: argparse.ArgumentParser) -> None:
 
 def job_of(options: argparse.Namespace) -> Job:
     """What `run` and `validate` are asked for."""
-    workflow = options.workflow
+    workflow: Path = options.workflow
     if not workflow.exists():
         workflow = examples().get(short(workflow.name), workflow)
     return Job(workflow, options.set, options.input, options.output_dir, options.models_dir, options.device)

@@ -21,6 +21,7 @@ def decoded(path: str) -> tuple[Tensor, Tensor] | None:
     """
     try:
         import av
+        from av.error import FFmpegError
     except ImportError:
         return None
     images, alphas = [], []
@@ -32,7 +33,7 @@ def decoded(path: str) -> tuple[Tensor, Tensor] | None:
                     continue
                 images.append(pixels[..., :3])
                 alphas += [pixels[..., 3]] if pixels.shape[-1] == 4 else []
-    except (av.FFmpegError, ValueError, IndexError):
+    except (FFmpegError, ValueError, IndexError):
         return None
     if not images:
         return None
@@ -55,10 +56,10 @@ def _floats(frame: Any, form: str) -> np.ndarray:
     """A frame as floats; one whose rows are not aligned behind borders that repeat its edge, as the host does it."""
     if frame.width % ALIGNED == 0:
         return frame.to_ndarray(format=form)
-    import av
+    from av.filter import Graph
 
     width, height = (-(-side // ALIGNED) * ALIGNED for side in (frame.width, frame.height))
-    graph = av.filter.Graph()
+    graph = Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base)
     padded = graph.add("pad", f"{width}:{height}:0:0")
     filled = graph.add("fillborders", f"left=0:right={width - frame.width}:top=0:bottom={height - frame.height}:mode=smear")

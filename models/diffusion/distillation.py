@@ -63,8 +63,8 @@ def style_loss(query: Tensor, out: Tensor, keys: Tensor, values: Tensor, scale: 
 
     query, out: [1, heads, N, width]. keys, values: [S, heads, M, width], the positions of all of the style's pictures in a row.
     """
-    joined = [each.transpose(0, 1).flatten(1, 2)[None] for each in (keys, values)]
-    wanted = F.scaled_dot_product_attention(query, *joined, scale=scale / query.shape[-1] ** 0.5)
+    every_key, every_value = (each.transpose(0, 1).flatten(1, 2)[None] for each in (keys, values))
+    wanted = F.scaled_dot_product_attention(query, every_key, every_value, scale=scale / query.shape[-1] ** 0.5)
     return (out - wanted.detach()).abs().mean()
 
 

@@ -186,9 +186,9 @@ def optimized(wired: WiredAttention, start: Tensor, settings: DistillSettings) -
 
 def watched(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], seen: list[Attention]) -> Tensor:
     """Self-attention that notes what it read and gave, of the first row (the host may send the same twice)."""
-    split = [x.unflatten(2, (options["n_heads"], -1)).transpose(1, 2) for x in (q, k, v)]
-    out = F.scaled_dot_product_attention(*split)
-    seen.append(Attention(*(x[:1] for x in (*split, out))))
+    q, k, v = (x.unflatten(2, (options["n_heads"], -1)).transpose(1, 2) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v)
+    seen.append(Attention(*(x[:1] for x in (q, k, v, out))))
     return out.transpose(1, 2).flatten(2)
 
 

@@ -162,7 +162,7 @@ def mismatch(name: str, facts: LoraFacts, found: Fit, model: Any) -> str:
     """Why nothing fits, in a sentence."""
     kind = type(model.model.model_config).__name__
     if not facts.modules:
-        what = describe(dict.fromkeys(facts.others))
+        what = describe(dict.fromkeys(facts.others, torch.empty(0)))
         seems = f"it seems to be {what}" if what else f"it has {', '.join(facts.others[:2]) or 'nothing'}"
         return f"{name} holds no LoRA ({seems}): choose a LoRA file"
     if len(found.text) == found.count:
