@@ -1,4 +1,4 @@
-"""The lists of all loaders: the catalogue's names, what is built in, the person's own files. Opens no file, imports no network."""
+"""The lists of all loaders: the catalogue, what is built in, and the person's own files. Opens no file, imports no network."""
 
 from __future__ import annotations
 
