@@ -56,6 +56,7 @@ from .stylization.stylize_video import StylizeVideo
 from .stylization.temporal import TemporalError
 from .training.picture_set import PictureSet
 from .training.routes import register_training
+from .training.train_style_lora import TrainStyleLora
 from .training.train_stylizer import TrainStylizer
 from .translation.faces import FaceCrop, PasteFace
 from .translation.loader import LoadTranslator
@@ -141,6 +142,7 @@ NODES: list[type[io.ComfyNode]] = [
     MakeReport,
     PictureSet,
     TrainStylizer,
+    TrainStyleLora,
 ]
 
 

@@ -19,8 +19,8 @@ TILE = 1024
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Areas:
-    """n convex polygons of k corners on a picture of height x width pixels: corners [n, k, 2] (right, down), color [n, 3] in 0..1, in the
-    order of painting. background [3]: what lies below, or None where they leave no gap.
+    """n convex polygons of k corners on a picture of height x width pixels: corners [n, k, 2] (right, down), color [n, 3] in
+    0..1, in the order of painting. background [3]: what lies below, or None where they leave no gap.
     """
 
     height: int

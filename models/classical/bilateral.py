@@ -15,8 +15,8 @@ Distance = Literal["l1", "l2"]
 def bilateral(
     x: Tensor, window: int = 9, sigma_color: float = 0.15, sigma_space: float = 3.0, distance: Distance = "l1"
 ) -> Tensor:
-    """[B, C, H, W] by a square window (an odd side) with Gaussian weights of place and of color distance (the sum of differences, or the
-    Euclidean one), reflected border: kornia's definition, without the copies of the picture that it makes.
+    """[B, C, H, W] by a square window (an odd side) with Gaussian weights of place and of color distance (the sum of
+    differences, or the Euclidean one), reflected border: kornia's definition, without the copies of the picture that it makes.
     """
     reach = window // 2
     padded = reflected(x, reach)
@@ -33,16 +33,13 @@ def bilateral(
 
 
 def bilateral_by_axes(x: Tensor, sigma_space: float, sigma_color: float, distance: Distance = "l2") -> Tensor:
-    """The same along columns, then along rows: an approximation whose time grows with the radius, not its square (Pham and van Vliet
-    2005), which is what the abstraction of Winnemoeller et al. 2006 uses.
+    """The same along columns, then along rows: an approximation whose time grows with the radius, not its square (Pham and van
+    Vliet 2005), which is what the abstraction of Winnemoeller et al. 2006 uses.
     """
     reach = max(1, round(2 * sigma_space))
     for axis in (-2, -1):
         padded = reflected(x, reach)
-        if axis == -2:
-            padded = padded[..., reach : reach + x.shape[-1]]
-        else:
-            padded = padded[..., reach : reach + x.shape[-2], :]
+        padded = padded.narrow(-3 - axis, reach, x.shape[-3 - axis])
         total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
         for step in range(2 * reach + 1):
             other = padded.narrow(axis, step, x.shape[axis])
@@ -56,11 +53,8 @@ def bilateral_by_axes(x: Tensor, sigma_space: float, sigma_color: float, distanc
 
 def color_weight(difference: Tensor, sigma: float, distance: Distance) -> Tensor:
     """[B, C, H, W] -> [B, 1, H, W]."""
-    if distance == "l1":
-        square = difference.abs().sum(1, keepdim=True).square_()
-    else:
-        square = difference.square().sum(1, keepdim=True)
-    return square.mul_(-0.5 / sigma**2).exp_()
+    apart = difference.abs().sum(1, keepdim=True).square_() if distance == "l1" else difference.square().sum(1, keepdim=True)
+    return apart.mul_(-0.5 / sigma**2).exp_()
 
 
 def space_weight(square: int, sigma: float) -> Tensor:

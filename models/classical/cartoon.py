@@ -1,7 +1,7 @@
 """Cartoon: flat areas in few steps of brightness, with lines.
 
-Winnemoeller, Olsen and Gooch 2006 (Real-Time Video Abstraction): bilateral filtering in Lab, soft quantization, difference of Gaussians;
-lines along the picture's own as in Kyprianidis and Doellner 2008.
+Winnemoeller, Olsen and Gooch 2006 (Real-Time Video Abstraction): bilateral filtering in Lab, soft quantization, difference of
+Gaussians; lines along the picture's own as in Kyprianidis and Doellner 2008.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def cartoon(
     lines: float = 1.0,
     saturation: float = 1.15,
 ) -> Tensor:
-    """[B, 3, H, W] -> the same. rounds and sigma (pixels): how far areas flow together; colors: which do (of L's 100); bins: steps of
-    brightness, 0 for none; line_width: sigma of the lines, lines: how black they are (0 for none); saturation: times that of the photo.
+    """[B, 3, H, W] -> the same. rounds and sigma (pixels): how far areas flow together; colors: which do (of L's 100); bins:
+    steps of brightness, 0 for none; line_width: sigma of the lines, lines: how black they are (0 for none); saturation: times
+    that of the photo.
     """
     lab, sketch = rgb_to_lab(rgb), rgb
     for done in range(1, rounds + 1):
@@ -50,7 +51,7 @@ def cartoon(
 
 
 def quantized(light: Tensor, bins: int) -> Tensor:
-    """L [B, 1, H, W] in 0..100 drawn to the middles of `bins` steps, with borders as soft as the picture is there (equation 6)."""
+    """L [B, 1, H, W] in 0..100 drawn to the middles of `bins` steps, borders as soft as the picture there (equation 6)."""
     width = 100 / bins
     border = (light / width).round() * width
     right, down = (slope / 8 for slope in sobel(light))

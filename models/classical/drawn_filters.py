@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -75,7 +75,7 @@ class Stipple(Drawing):
     contrast: float = 1.5
     rounds: int = 20
     colored: bool = False
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "pen": {},
         "fine pen": {"dots": 30000, "rounds": 12},
         "loose": {"dots": 5000, "dot_size": 0.8},
@@ -97,7 +97,7 @@ class Hatching(Drawing):
     straight: bool = False
     angle: float = 35.0
     colored: bool = False
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "form lines": {},
         "engraving": {"straight": True, "spacing": 3.6, "line_width": 0.42, "length": 80.0},
         "ballpoint": {"spacing": 3.5, "length": 28.0, "line_width": 0.4},
@@ -131,7 +131,12 @@ class LowPoly(Drawing):
 
     points: int = 1500
     detail: float = 0.8
-    looks = {"facets": {}, "few": {"points": 350}, "many": {"points": 6000, "detail": 0.85}, "even": {"detail": 0.0}}
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
+        "facets": {},
+        "few": {"points": 350},
+        "many": {"points": 6000, "detail": 0.85},
+        "even": {"detail": 0.0},
+    }
 
     def draw(self, rgb: Tensor, scale: Scale, progress: Progress = silent) -> Areas:
         found = low_poly(rgb, self.points, self.detail, scale.seed)
@@ -145,7 +150,7 @@ class Mosaic(Drawing):
 
     stone: float = 13.0
     gap: float = 0.14
-    looks = {"stones": {}, "small stones": {"stone": 8.0}, "large stones": {"stone": 22.0}}
+    looks: ClassVar[dict[str, dict[str, Any]]] = {"stones": {}, "small stones": {"stone": 8.0}, "large stones": {"stone": 22.0}}
 
     def draw(self, rgb: Tensor, scale: Scale, progress: Progress = silent) -> Areas:
         return mosaic(rgb, max(3.0, self.stone * scale.unit), self.gap, seed=scale.seed, progress=progress)

@@ -1,7 +1,7 @@
 """The filters by name, each with its settings, its looks, and what it reads beyond a strip.
 
-Sizes are in units: a thousandth of the picture's longer side, times the person's `size`, so that a look is the same for a small picture
-and for a print.
+Sizes are in units: a thousandth of the picture's longer side, times the person's `size`, so that a look is the same for a small
+picture and for a print.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Kuwahara(Filter):
     """See kuwahara.kuwahara."""
 
     radius: float = 5.0
-    looks = {"standard": {}, "fine": {"radius": 3.0}, "bold": {"radius": 9.0}}
+    looks: ClassVar[dict[str, dict[str, Any]]] = {"standard": {}, "fine": {"radius": 3.0}, "bold": {"radius": 9.0}}
 
     def halo(self, scale: Scale) -> int:
         return scale.pixels(self.radius)
@@ -110,7 +110,7 @@ class AnisotropicKuwahara(Filter):
     sharpness: float = 8.0
     smoothness: float = 2.0
     exact: bool = False
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "painted": {},
         "fine brush": {"radius": 4.5},
         "broad brush": {"radius": 13.0, "sharpness": 10.0, "smoothness": 3.5},
@@ -143,7 +143,7 @@ class AnisotropicKuwahara(Filter):
 
 @dataclass(frozen=True)
 class XDoG(Filter):
-    """See xdog. Brightness is stretched first. along_lines: along the picture's lines; color: how much of the photograph's own."""
+    """See xdog. Brightness is stretched first. along_lines: along the picture's lines; color: how much of the photo's."""
 
     sigma: float = 1.2
     edge_strength: float = 22.0
@@ -151,7 +151,7 @@ class XDoG(Filter):
     hardness: float = 12.0
     along_lines: bool = True
     color: float = 0.0
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "ink": {},
         "woodcut": {"sigma": 2.2, "edge_strength": 45.0, "hardness": 60.0, "threshold": 0.45},
         "charcoal": {"sigma": 1.6, "edge_strength": 14.0, "hardness": 2.0, "threshold": 0.75, "along_lines": False},
@@ -193,7 +193,7 @@ class Cartoon(Filter):
     lines: float = 0.85
     line_width: float = 1.1
     saturation: float = 1.2
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "comic": {},
         "flat color": {"lines": 0.0, "steps": 6, "smoothing": 6},
         "soft": {"steps": 0, "lines": 0.5, "saturation": 1.05},
@@ -217,7 +217,11 @@ class Oil(Filter):
 
     radius: float = 5.0
     levels: int = 16
-    looks = {"oil": {}, "fine": {"radius": 3.0, "levels": 24}, "thick": {"radius": 9.0, "levels": 10}}
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
+        "oil": {},
+        "fine": {"radius": 3.0, "levels": 24},
+        "thick": {"radius": 9.0, "levels": 10},
+    }
 
     def halo(self, scale: Scale) -> int:
         return scale.pixels(self.radius)
@@ -235,7 +239,7 @@ class Watercolor(Filter):
     paper: float = 0.22
     wobble: float = 1.0
     wash: float = 0.2
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "watercolor": {},
         "wet": {"flow": 1.0, "edges": 1.3, "wobble": 2.2, "wash": 0.35, "paper": 0.15},
         "dry paper": {"paper": 0.55, "flow": 0.3, "edges": 0.6, "wobble": 0.6},
@@ -257,7 +261,7 @@ class Pencil(Filter):
     shading: float = 0.8
     color: float = 0.0
     dark: bool = False
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "graphite": {},
         "outlines": {"shading": 0.15, "strokes": 1.4},
         "soft pencil": {"dark": True, "shading": 1.2, "strokes": 1.3},
@@ -288,7 +292,7 @@ class Halftone(Filter):
     inks: str = "color"
     pure_inks: bool = False
     angle: float = 45.0
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "comic print": {},
         "newspaper": {"inks": "black", "cell": 6.0},
         "pop art": {"cell": 14.0, "pure_inks": True},
@@ -318,7 +322,7 @@ class LineIntegral(Filter):
     length: float = 24.0
     relief: float = 0.35
     smoothness: float = 5.0
-    looks = {
+    looks: ClassVar[dict[str, dict[str, Any]]] = {
         "flowing": {},
         "swirls": {"length": 40.0, "relief": 0.8, "smoothness": 9.0},
         "wet brush": {"length": 16.0, "relief": 0.0, "smoothness": 3.0},

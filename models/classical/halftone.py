@@ -69,7 +69,9 @@ class Screen:
     angle: float
 
     def cover(self, ink: Tensor, top: int = 0) -> Tensor:
-        """How far dots cover each pixel, [B, 1, H, W], of rows from `top` on of a picture. Dots of the nine nearest cells are looked at."""
+        """How far dots cover each pixel, [B, 1, H, W], of rows from `top` on of a picture. Dots of the nine nearest cells are
+        looked at.
+        """
         height, width = ink.shape[-2:]
         mean = box_mean(ink, max(0, round(self.cell / 2)))
         c, s = cos(radians(self.angle)), sin(radians(self.angle))
@@ -112,8 +114,8 @@ def inks_of(colors: str) -> tuple[str, ...]:
 def halftone(
     rgb: Tensor, top: int = 0, cell: float = 8.0, colors: str = "color", pure: bool = True, angle: float = 45.0
 ) -> Tensor:
-    """[B, 3, H, W], rows of a picture from `top` on -> printed with dots. cell in pixels; colors: "color" for four inks at the usual
-    angles, "black" for one at `angle`; pure: ideal inks, else those of a press.
+    """[B, 3, H, W], rows of a picture from `top` on -> printed with dots. cell in pixels; colors: "color" for four inks at the
+    usual angles, "black" for one at `angle`; pure: ideal inks, else those of a press.
     """
     table = INKS if pure else REAL_INKS
     inks = separated(rgb, inks_of(colors))

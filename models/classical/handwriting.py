@@ -1,7 +1,7 @@
 """What a painting's strokes are like: how broad and long, which way they go, and in which colors.
 
-Measured, not learned: strokes leave detail that is alike along them and changes across them, so the autocorrelation of detail along the
-picture's lines and across them tells their length and width.
+Measured, not learned: strokes leave detail that is alike along them and changes across them, so the autocorrelation of detail
+along the picture's lines and across them tells their length and width.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ CALM = 0.35  # anisotropy below which a photograph's direction gives way to the 
 
 @dataclass(frozen=True)
 class Handwriting:
-    """width and length of strokes as shares of the picture's longer side; directions [36]: how often strokes go each way, from the right
-    downwards in steps of 5 degrees, adding up to 1; palette: its colors.
+    """width and length of strokes as shares of the picture's longer side; directions [36]: how often strokes go each way, from
+    the right downwards in steps of 5 degrees, adding up to 1; palette: its colors.
     """
 
     width: float
@@ -40,8 +40,8 @@ class Handwriting:
     palette: Palette
 
     def style(self, like: StrokeStyle, height: int, width: int, size: float = 1.0) -> StrokeStyle:
-        """Settings like others, with this one's widths and lengths for a picture of height x width pixels: the finest strokes are as
-        broad as the painting's, each layer before twice as broad.
+        """Settings like others, with this one's widths and lengths for a picture of height x width pixels: the finest strokes
+        are as broad as the painting's, each layer before twice as broad.
         """
         side = max(height, width) * size
         finest = max(0.75, self.width * side / 2)
@@ -50,8 +50,8 @@ class Handwriting:
         return replace(like, radii=radii, shortest=max(1, round(steps / 2)), longest=max(2, round(steps * 1.5)))
 
     def field(self, photo: Orientation, seed: int = 0) -> Orientation:
-        """The photograph's directions, with the painting's where it has none: broad patches, each direction as often as the painting has
-        it.
+        """The photograph's directions, with the painting's where it has none: broad patches, each direction as often as the
+        painting has it.
         """
         batch, _, height, width = photo.tangent.shape
         noise = value_noise(height, width, 0, max(height, width) / 7, seed, photo.tangent.device).to(photo.tangent)
@@ -94,7 +94,9 @@ def measure(painting: Tensor, colors: int = 16, seed: int = 0) -> Handwriting:
 
 
 def correlation(walker: Walker, detail: Tensor, field: Orientation, along: bool) -> float:
-    """How many pixels from each other detail is still half as alike as with itself. Of strokes of one tone, that is half their size."""
+    """How many pixels from each other detail is still half as alike as with itself. Of strokes of one tone, that is half their
+    size.
+    """
     weight = (field.tangent != 0).any(1, keepdim=True).to(detail)
     power = float((weight * detail.square()).sum())
     if not power > 0:

@@ -28,8 +28,9 @@ def hatching(
     color: bool = False,
     seed: int = 0,
 ) -> Strokes:
-    """Lines on a picture [1, 3, H, W] in 0..1. spacing and length in pixels; width: radius in pixels of the lines in the lightest part,
-    which become half as wide again in the darkest; layers: 1 to 4; angle: in degrees for straight lines, None to follow the field.
+    """Lines on a picture [1, 3, H, W] in 0..1. spacing and length in pixels; width: radius in pixels of the lines in the
+    lightest part, which become half as wide again in the darkest; layers: 1 to 4; angle: in degrees for straight lines, None to
+    follow the field.
     """
     height, width_of = rgb.shape[-2:]
     chance = torch.Generator().manual_seed(seed)
@@ -62,7 +63,7 @@ def hatching(
 
 
 def spread(height: int, width: int, spacing: float, length: float, turn: float | None, chance: torch.Generator) -> Tensor:
-    """Places [n, 2] where lines begin: in rows `spacing` apart where all lines are parallel, else one by chance in each square."""
+    """Places [n, 2] where lines begin: in rows `spacing` apart where all lines are parallel, else one in each square."""
     if turn is None:
         cell = sqrt(spacing * length)
         grid = [torch.arange(0, side, cell) for side in (width, height)]

@@ -1,4 +1,5 @@
-"""Curved brush strokes in layers from broad to fine: Hertzmann 1998, Painterly Rendering with Curved Brush Strokes of Multiple Sizes.
+"""Curved brush strokes in layers from broad to fine: Hertzmann 1998, Painterly Rendering with Curved Brush Strokes of Multiple
+Sizes.
 
 The paper's strokes are tested against the canvas before their layer, so all strokes of a layer are independent of each other and
 grow together, step by step, as one batch.
@@ -25,12 +26,14 @@ PAPER_SIDE = 500  # pixels of the paper's pictures, to which its radii belong
 FARTHEST = 1e4
 THRESHOLD_OF_BARE = 1e3
 
+STEADY = Jitter()
+
 
 @dataclass(frozen=True)
 class StrokeStyle:
-    """The paper's settings. threshold T: how far, of 255, the canvas may be from the picture; radii from broad to fine, in pixels of a
-    picture of about 500; curvature fc: 1 follows the picture, 0 goes straight on; blur fs and grid fg: times the radius; shortest and
-    longest: in control points; opacity alpha: of each layer; jitter: of colors.
+    """The paper's settings. threshold T: how far, of 255, the canvas may be from the picture; radii from broad to fine, in
+    pixels of a picture of about 500; curvature fc: 1 follows the picture, 0 goes straight on; blur fs and grid fg: times the
+    radius; shortest and longest: in control points; opacity alpha: of each layer; jitter: of colors.
     """
 
     threshold: float = 100.0
@@ -41,7 +44,7 @@ class StrokeStyle:
     grid: float = 1.0
     shortest: int = 4
     longest: int = 16
-    jitter: Jitter = Jitter()
+    jitter: Jitter = STEADY
 
 
 STYLES: dict[str, StrokeStyle] = {
@@ -79,8 +82,8 @@ def paint(
 ) -> Painting:
     """A picture [1, 3, H, W] in 0..1 in strokes. Radii are in pixels of this picture: scale a style with `scaled` for others.
 
-    field: the way strokes go, in place of across the slopes of brightness. canvas: what is painted on already; only places that differ
-    from it get strokes. Else they lie on the picture's mean color.
+    field: the way strokes go, in place of across the slopes of brightness. canvas: what is painted on already; only places that
+    differ from it get strokes. Else they lie on the picture's mean color.
     """
     target = 255 * rgb
     ground = rgb.mean((0, 2, 3))
@@ -116,7 +119,9 @@ def paint(
 
 
 def reference_of(target: Tensor, radius: float, style: StrokeStyle, field: Orientation | None) -> Reference:
-    """The picture blurred for a radius, and across its slopes (or along the field) the way to go, of no meaningful sign or length."""
+    """The picture blurred for a radius, and across its slopes (or along the field) the way to go, of no meaningful sign or
+    length.
+    """
     picture = gaussian(target, style.blur * radius)
     if field is not None:
         return Reference(picture, field.tangent[0])
@@ -126,8 +131,8 @@ def reference_of(target: Tensor, radius: float, style: StrokeStyle, field: Orien
 
 
 def seeds(picture: Tensor, shown: Tensor, radius: float, style: StrokeStyle) -> Tensor:
-    """Where strokes begin, [n, 2] (row, column): the pixel of the largest difference of every cell whose mean difference is above the
-    threshold. Cells of side grid x radius lie around the points of a grid.
+    """Where strokes begin, [n, 2] (row, column): the pixel of the largest difference of every cell whose mean difference is
+    above the threshold. Cells of side grid x radius lie around the points of a grid.
     """
     side = max(1, round(style.grid * radius))
     difference = (shown - picture).square().sum(1).sqrt()[0]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Jitter:
-    """How far each may move, by up to half of it to either side: hue of the whole circle, the others of their own value, since the
-    paper leaves open of what.
+    """How far each may move, by up to half of it to either side: hue of the whole circle, the others of their own value, since
+    the paper leaves open of what.
     """
 
     red: float = 0.0

@@ -26,7 +26,9 @@ TOGETHER_EXACT = 512
 
 
 def kuwahara(rgb: Tensor, radius: int = 4) -> Tensor:
-    """The mean of that one of four squares of side radius + 1, which share the pixel, whose luma varies least. Reflected border."""
+    """The mean of that one of four squares of side radius + 1, which share the pixel, whose luma varies least. Reflected
+    border.
+    """
     side = radius + 1
     height, width = rgb.shape[-2:]
     padded = reflected(rgb, radius)
@@ -56,8 +58,8 @@ def reflected(x: Tensor, reach: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Ellipse:
-    """radius in pixels; alpha: 1 lets an edge's ellipse be four times as long as wide, large values leave circles; sharpness: how much
-    the calmest sector is preferred (the paper's q); sigma: of the structure tensor.
+    """radius in pixels; alpha: 1 lets an edge's ellipse be four times as long as wide, large values leave circles; sharpness:
+    how much the calmest sector is preferred (the paper's q); sigma: of the structure tensor.
     """
 
     radius: float = 6.0
@@ -119,8 +121,8 @@ def anisotropic_kuwahara(
 ) -> Tensor:
     """[B, 3, H, W] -> flat areas with clean, flowing edges; beyond the border the border's values.
 
-    exact: weights of each pixel's own direction; else of the nearest of 64 directions and 12 shapes, which is several times as fast
-    and off by less than can be seen. field: directions to follow in place of the picture's own.
+    exact: weights of each pixel's own direction; else of the nearest of 64 directions and 12 shapes, which is several times as
+    fast and off by less than can be seen. field: directions to follow in place of the picture's own.
     """
     ellipse = Ellipse(radius, alpha, sharpness, sigma)
     field = orientation_of(rgb, sigma) if field is None else field
@@ -130,7 +132,9 @@ def anisotropic_kuwahara(
 
 
 class Samples:
-    """A picture [3, H, W] as rows (r, g, b, r^2 + g^2 + b^2) with a border, for gathering. Colors are from the middle of the range."""
+    """A picture [3, H, W] as rows (r, g, b, r^2 + g^2 + b^2) with a border, for gathering. Colors are from the middle of the
+    range.
+    """
 
     def __init__(self, rgb: Tensor, border: int) -> None:
         self.border, self.stride = border, rgb.shape[2] + 2 * border
@@ -166,14 +170,13 @@ def exactly(rgb: Tensor, field: Orientation, ellipse: Ellipse) -> Tensor:
     places = ellipse.offsets(rgb)
     samples = Samples(rgb, 2 * ceil(ellipse.radius))
     steps = samples.steps(places)
-    along, across = ellipse.axes(field.anisotropy[0])
-    tangent = unit(field.tangent)
-    numbers = torch.stack([*tangent, along, across]).flatten(1)
+    numbers = torch.cat([unit(field.tangent), *ellipse.axes(field.anisotropy)]).flatten(1)
     at = index_of(height, width, samples, rgb.device)
     made = torch.empty(height * width, 3, device=rgb.device, dtype=rgb.dtype)
     for start in range(0, height * width, TOGETHER_EXACT):
         part = slice(start, start + TOGETHER_EXACT)
-        weights = ellipse.weights(*numbers[:, part], places)
+        right, down, along, across = numbers[:, part].unbind()
+        weights = ellipse.weights(right, down, along, across, places)
         here = samples.take(at[part, None] + steps)
         there = samples.take(at[part, None] - steps[:-1])
         mirrored = weights[..., :-1].roll(SECTORS // 2, 0)

@@ -1,4 +1,6 @@
-"""What a whole picture's brightness is like, so that drawings of dark and of light photographs have white paper and black ink alike."""
+"""What a whole picture's brightness is like, so that drawings of dark and of light photographs have white paper and black ink
+alike.
+"""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ ROUNDS = 3  # of spreading points evenly
 
 
 def low_poly(rgb: Tensor, count: int = 1500, detail: float = 0.8, seed: int = 0) -> Areas:
-    """A picture [1, 3, H, W] in 0..1 as about two triangles for each of `count` points: Delaunay's triangulation of points that are dense
-    where brightness changes. detail: 0 spreads them evenly, 1 puts them all on edges. Each triangle has its pixels' mean color.
+    """A picture [1, 3, H, W] in 0..1 as about two triangles for each of `count` points: Delaunay's triangulation of points that
+    are dense where brightness changes. detail: 0 spreads them evenly, 1 puts them all on edges. Each triangle has its pixels'
+    mean color.
     """
     from scipy.spatial import Delaunay
 

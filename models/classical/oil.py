@@ -12,7 +12,8 @@ from .smoothing import luma
 def oil(rgb: Tensor, radius: int = 4, levels: int = 20) -> Tensor:
     """[B, 3, H, W] -> the same. radius: of the square window; levels: of brightness that are told apart.
 
-    One pass of running means a level, so the time does not grow with the window's area. Of two equally frequent levels the darker.
+    One pass of running means a level, so the time does not grow with the window's area. Of two equally frequent levels the
+    darker.
     """
     side = 2 * radius + 1
     level = (luma(rgb) * levels).floor().clamp(0, levels - 1)

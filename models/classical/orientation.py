@@ -15,8 +15,8 @@ FLAT = 1e-12  # of an eigenvalue's square root: where there is no slope there is
 
 @dataclass(frozen=True)
 class Orientation:
-    """tangent [B, 2, H, W]: unit vectors (right, down) along the lines, zero where there are none; a vector and its negative mean the
-    same. anisotropy [B, 1, H, W]: 0 where all directions are equal, 1 on a straight edge.
+    """tangent [B, 2, H, W]: unit vectors (right, down) along the lines, zero where there are none; a vector and its negative
+    mean the same. anisotropy [B, 1, H, W]: 0 where all directions are equal, 1 on a straight edge.
     """
 
     tangent: Tensor

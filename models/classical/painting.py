@@ -25,6 +25,7 @@ from .strokes import Strokes
 
 Direction = Literal["lines", "brightness"]
 FromStyle = Literal["nothing", "colors", "palette", "strokes", "strokes and colors", "strokes and palette"]
+USUAL_LINES = Lines()
 LONGEST = 1280  # pixels of the picture that strokes are found on; they are painted at any size
 SMOOTH = 160  # the field is smoothed over this part of the longer side
 
@@ -40,7 +41,7 @@ class Curved:
 class Oriented:
     """Litwinowicz's lines."""
 
-    lines: Lines = Lines()
+    lines: Lines = USUAL_LINES
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class Tried:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a person asks for. size: times the usual radii. direction: along the picture's lines, or across the slopes of brightness as
-    Hertzmann has it. from_style: what is taken of the style picture.
+    """What a person asks for. size: times the usual radii. direction: along the picture's lines, or across the slopes of
+    brightness as Hertzmann has it. from_style: what is taken of the style picture.
     """
 
     method: Curved | Oriented | Ordered | Tried = Curved()
@@ -80,8 +81,8 @@ class Wish:
 def painted(
     rgb: Tensor, wish: Wish, style: Tensor | None = None, angles: Tensor | None = None, progress: Progress = silent
 ) -> Painting:
-    """A picture [1, 3, H, W] in 0..1. style: a painting [1, 3, h, w]; angles: a map [1, 1, h, w] of directions (0 to 1 for 0 to 180
-    degrees). Strokes of large pictures are found on a smaller one; they and the picture come out at the picture's own size.
+    """A picture [1, 3, H, W] in 0..1. style: a painting [1, 3, h, w]; angles: a map [1, 1, h, w] of directions (0 to 1 for 0 to
+    180 degrees). Strokes of large pictures are found on a smaller one; they and the picture come out at the picture's own size.
     """
     height, width = rgb.shape[-2:]
     factor = min(1.0, LONGEST / max(height, width))

@@ -1,8 +1,8 @@
 """Pencil drawing: short straight strokes along the edges, over a tone that graphite has.
 
 Lu, Xu and Jia 2012 (Combining Sketch and Tone for Pencil Drawing Production). Strokes are theirs. Tone: the same three laws of
-brightness; the paper's solution for how often the pattern is drawn over is taken locally, under a Gaussian, instead of over the whole
-picture, so that strips give what the whole gives.
+brightness; the paper's solution for how often the pattern is drawn over is taken locally, under a Gaussian, instead of over the
+whole picture, so that strips give what the whole gives.
 """
 
 from __future__ import annotations
@@ -112,10 +112,11 @@ def pencil(
     color: float = 0.0,
     seed: int = 0,
 ) -> Tensor:
-    """[B, 3, H, W], rows of a picture from `top` on -> the same. tone: of the whole picture. unit: pixels that the paper's grain takes.
+    """[B, 3, H, W], rows of a picture from `top` on -> the same. tone: of the whole picture. unit: pixels that the paper's
+    grain takes.
 
-    length: half of a stroke's, in pixels; strokes, shading: how strong outlines and tone are; color: 0 for graphite, 1 for colored
-    pencils.
+    length: half of a stroke's, in pixels; strokes, shading: how strong outlines and tone are; color: 0 for graphite, 1 for
+    colored pencils.
     """
     bright = luma(rgb)
     outlines = strokes_of(bright, length, strokes)

@@ -33,16 +33,19 @@ def render(
     tile: int = TILE,
     progress: Progress = silent,
 ) -> Tensor:
-    """[1, 3, H, W] in 0..1 of the strokes' size. canvas: the picture they lie on, which is left as it is; None for their background.
+    """[1, 3, H, W] in 0..1 of the strokes' size. canvas: the picture they lie on, which is left as it is; None for their
+    background.
 
     Raises ValueError for strokes without a ground to lie on.
     """
     height, width = strokes.height, strokes.width
-    if canvas is None:
-        if strokes.background is None:
-            raise ValueError("the strokes have no background: give the picture that they are to lie on")
-        canvas = strokes.background.view(1, 3, 1, 1).expand(1, 3, height, width)
-    made = canvas.clone(memory_format=torch.contiguous_format)
+    if canvas is not None:
+        ground = canvas
+    elif strokes.background is not None:
+        ground = strokes.background.view(1, 3, 1, 1).expand(1, 3, height, width)
+    else:
+        raise ValueError("the strokes have no background: give the picture that they are to lie on")
+    made = ground.clone(memory_format=torch.contiguous_format)
     box, parts = strokes.box(), [strokes.chosen(strokes.layer == n).parts() for n in range(len(strokes.opacity))]
     places = list(tiles(height, width, tile, 0, 1))
     for number, place in enumerate(places):
@@ -66,8 +69,8 @@ def paint_tile(canvas: Tensor, place: Tile, strokes: Strokes, box: Tensor, parts
 
 @dataclass(frozen=True)
 class Pieces:
-    """Straight pieces of strokes: where each begins [n, 2], its unit direction [n, 2], length, radius, the rank of its stroke from 1,
-    how far along its stroke it begins, how long that is, and which of its layer's strokes it is.
+    """Straight pieces of strokes: where each begins [n, 2], its unit direction [n, 2], length, radius, the rank of its stroke
+    from 1, how far along its stroke it begins, how long that is, and which of its layer's strokes it is.
     """
 
     start: Tensor
@@ -80,8 +83,8 @@ class Pieces:
     number: Tensor
 
     def batches(self, pixels: int) -> Iterator[Tensor]:
-        """Places of the pieces, from the last painted to the first, in batches that grow; the first ones' boxes together have about so
-        many pixels.
+        """Places of the pieces, from the last painted to the first, in batches that grow; the first ones' boxes together have
+        about so many pixels.
         """
         order = self.rank.argsort(descending=True)
         area = (self.length + 2 * self.radius + 3).square().mean()
@@ -141,8 +144,8 @@ def paint_layer(
     opacity: float,
     brush: Brush | None,
 ) -> None:
-    """Lay one layer over a canvas [1, 3, h, w] whose corner is at `origin` (column, row), in place. number: which of the layer's strokes these
-    are.
+    """Lay one layer over a canvas [1, 3, h, w] whose corner is at `origin` (column, row), in place. number: which of the
+    layer's strokes these are.
     """
     height, width = canvas.shape[-2:]
     pieces = pieces_of(strokes.polylines(parts), strokes.radius, number)
@@ -181,8 +184,8 @@ def still_seen(frame: Tensor, origin: tuple[int, int], whole: Tensor) -> Tensor:
 def covered(
     pieces: Pieces, part: Tensor, side: int, origin: tuple[int, int], size: tuple[int, int], brush: Brush | None
 ) -> tuple[Tensor, Tensor]:
-    """Boxes of `side` pixels around some pieces: where each of their pixels is on a canvas (height, width) with a border of one pixel,
-    which takes what lies outside, and how far it is covered (0 to 255), [n, side, side].
+    """Boxes of `side` pixels around some pieces: where each of their pixels is on a canvas (height, width) with a border of one
+    pixel, which takes what lies outside, and how far it is covered (0 to 255), [n, side, side].
     """
     height, width = size
     start, direction, length = pieces.start[part], pieces.direction[part], pieces.length[part]

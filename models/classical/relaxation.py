@@ -29,11 +29,11 @@ def relaxed(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Strokes:
-    """At most `count` strokes on a picture [1, 3, H, W] in 0..1, broad ones first (radius: largest and smallest in pixels, in either
-    order; length in radii). In each round strokes are tried where the canvas is wrong; those that would make it better by themselves are
-    painted, the best on top; where all of them together make it worse, only the better half. So the error never rises.
+    """At most `count` strokes on a picture [1, 3, H, W] in 0..1, broad ones first (radius: largest and smallest in pixels, in
+    either order; length in radii). In each round strokes are tried where the canvas is wrong; those that would make it better
+    by themselves are painted, the best on top; where all of them together make it worse, only the better half. So the error
+    never rises.
     """
-    height, width = rgb.shape[-2:]
     chance = torch.Generator().manual_seed(seed)
     ground = rgb.mean((0, 2, 3))
     canvas = ground.view(1, 3, 1, 1).expand_as(rgb).contiguous()
@@ -63,7 +63,7 @@ def relaxed(
 def nothing(rgb: Tensor, ground: Tensor) -> Strokes:
     """No strokes on a picture of this size."""
     none = rgb.new_zeros(0)
-    return straight(*rgb.shape[-2:], none.view(0, 2, 2), none, none.view(0, 3), ground)
+    return straight(rgb.shape[2], rgb.shape[3], none.view(0, 2, 2), none, none.view(0, 3), ground)
 
 
 def tried(
@@ -82,7 +82,7 @@ def tried(
     way = pick(field.tangent, centers) * (size * length / 2)
     ends = torch.stack([centers - way, centers + way], 1)
     sizes = torch.full((count,), float(size), device=rgb.device, dtype=rgb.dtype)
-    return straight(*rgb.shape[-2:], ends, sizes, pick(target, centers), None)
+    return straight(rgb.shape[2], rgb.shape[3], ends, sizes, pick(target, centers), None)
 
 
 def gains_of(strokes: Strokes, canvas: Tensor, rgb: Tensor) -> Tensor:

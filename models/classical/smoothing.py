@@ -32,7 +32,9 @@ def bell(sigma: float, truncate: float, like: Tensor) -> Tensor:
 
 
 def gaussian(x: Tensor, sigma: float, truncate: float = REACH) -> Tensor:
-    """[B, C, H, W] blurred, `sigma` in pixels; beyond the border the border's values (scipy's "nearest"). sigma 0 changes nothing."""
+    """[B, C, H, W] blurred, `sigma` in pixels; beyond the border the border's values (scipy's "nearest"). sigma 0 changes
+    nothing.
+    """
     if reach_of(sigma, truncate) < 1:
         return x
     weights = bell(sigma, truncate, x)

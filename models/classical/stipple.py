@@ -1,7 +1,7 @@
 """Stippling: dots whose density is the picture's darkness, evenly spread.
 
-Secord 2002 (Weighted Voronoi Stippling): points by chance, each moved again and again to the center of mass of the part of the picture
-that is nearer to it than to any other.
+Secord 2002 (Weighted Voronoi Stippling): points by chance, each moved again and again to the center of mass of the part of the
+picture that is nearer to it than to any other.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ STILL = 0.1  # pixels: when no point moves farther it is done
 
 def nearest(points: Tensor, places: Tensor) -> Tensor:
     """The number of the nearest point [n, 2] for every place [m, 2]."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    tree: Any = cKDTree(points.cpu().numpy())
+    tree: Any = KDTree(points.cpu().numpy())
     return torch.from_numpy(tree.query(places.cpu().numpy())[1]).to(points.device)
 
 
@@ -38,7 +38,8 @@ def centers_of(height: int, width: int) -> Tensor:
 
 
 def lloyd_step(points: Tensor, density: Tensor) -> Tensor:
-    """Points [n, 2] (row, column; pixels have their centers at a half) moved to the centers of mass of their parts of a density [H, W].
+    """Points [n, 2] (row, column; pixels have their centers at a half) moved to the centers of mass of their parts of a density
+    [H, W].
 
     A point without any stays where it is.
     """
@@ -68,8 +69,9 @@ def stipple(
     contrast: float = 1.5,
     progress: Progress = silent,
 ) -> Strokes:
-    """A picture [1, 3, H, W] in 0..1 as dots, its darkness to the power `contrast`. dot: 1 gives all dots together the ink that this asks
-    for; color: dots have the picture's colors instead of black. Work is done at a size of 36 pixels a dot, whatever the picture's.
+    """A picture [1, 3, H, W] in 0..1 as dots, its darkness to the power `contrast`. dot: 1 gives all dots together the ink that
+    this asks for; color: dots have the picture's colors instead of black. Work is done at a size of 36 pixels a dot, whatever
+    the picture's.
     """
     height, width = rgb.shape[-2:]
     pixels = min(MOST_PIXELS, PIXELS_OF_A_DOT * count, height * width)

@@ -1,8 +1,8 @@
 """Straight strokes: Haeberli's ordered brush strokes and Litwinowicz's oriented lines.
 
-Haeberli 1990 (Paint by Numbers: Abstract Image Representations): a stroke is a place, a color, a size, a direction and a shape, and
-their order. Litwinowicz 1997 (Processing Images and Video for an Impressionist Effect): lines on a close grid in random order, along
-the edges, which they do not cross.
+Haeberli 1990 (Paint by Numbers: Abstract Image Representations): a stroke is a place, a color, a size, a direction and a shape,
+and their order. Litwinowicz 1997 (Processing Images and Video for an Impressionist Effect): lines on a close grid in random
+order, along the edges, which they do not cross.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ REFERENCE_SIDE = 640  # pixels of Litwinowicz's frames
 
 @dataclass(frozen=True)
 class Lines:
-    """Litwinowicz's settings, in pixels of a picture of about 640: spacing of the grid, radius and length from and to; color: how far
-    brightness and channels may differ (of 1), angle: in degrees; blur: sigma, before edges are looked for.
+    """Litwinowicz's settings, in pixels of a picture of about 640: spacing of the grid, radius and length from and to; color:
+    how far brightness and channels may differ (of 1), angle: in degrees; blur: sigma, before edges are looked for.
     """
 
     spacing: float = 2.0
@@ -85,8 +85,8 @@ def ordered_strokes(
     order: Order = "detail last",
     seed: int = 0,
 ) -> Strokes:
-    """`count` strokes at places by chance on a picture [1, 3, H, W] in 0..1: radii (pixels, smallest and largest) shrink where there is
-    detail; `length` is in radii.
+    """`count` strokes at places by chance on a picture [1, 3, H, W] in 0..1: radii (pixels, smallest and largest) shrink where
+    there is detail; `length` is in radii.
     """
     height, width = rgb.shape[-2:]
     chance = torch.Generator().manual_seed(seed)

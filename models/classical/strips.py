@@ -31,10 +31,10 @@ def in_strips(work: Work, picture: Tensor, halo: int, rows: int = 0, progress: P
     for start in range(0, height, rows):
         stop, first, last = min(start + rows, height), max(0, start - halo), min(start + rows + halo, height)
         found = work(picture[:, :, first:last], first)[:, :, start - first : stop - first]
-        if start == 0 and stop == height:
-            made = found
-        else:
-            made = found.new_empty(batch, found.shape[1], height, width) if made is None else made
+        if start == 0:
+            made = found if stop == height else found.new_empty(batch, found.shape[1], height, width)
+        assert made is not None
+        if made is not found:
             made[:, :, start:stop] = found
         progress(stop, height, preview(made, stop))
     if made is None:

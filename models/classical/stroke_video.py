@@ -1,4 +1,5 @@
-"""Strokes of clips: carried from frame to frame by optical flow, dropped where they crowd, added where the canvas is bare or wrong.
+"""Strokes of clips: carried from frame to frame by optical flow, dropped where they crowd, added where the canvas is bare or
+wrong.
 
 After Litwinowicz 1997 and Hertzmann and Perlin 2000 (Painterly Rendering for Video and Interaction).
 """
@@ -43,7 +44,8 @@ class Painter:
 
     def _next(self, frame: Tensor, field: Orientation | None) -> Painting:
         before, strokes = self.frame, self.strokes
-        assert before is not None and strokes is not None
+        assert before is not None
+        assert strokes is not None
         flow, back = optical_flow(before, frame), optical_flow(frame, before)
         moved = thinned(carried(strokes, flow, occluded(flow, back)))
         canvas = render(moved, brush=self.brush)

@@ -20,11 +20,11 @@ SAMPLES = 4096
 class Strokes:
     """n strokes on a picture of height x width pixels.
 
-    points [n, k, 2]: control points (right, down) in pixels, the picture's corner at 0; behind a stroke's last point that is repeated.
-    counts [n]: how many points each has; one makes a dot. radius [n] in pixels. color [n, 3] in 0..1. layer [n]: whole numbers that do
-    not fall; rows are in the order of painting. opacity: of each layer, which is opaque in itself and is laid over those before as one.
-    background [3]: the color of the ground, or None where the strokes are to lie on a picture. curved: the points control a cubic
-    B-spline, which begins and ends in the outermost; else straight lines join them.
+    points [n, k, 2]: control points (right, down) in pixels, the picture's corner at 0; behind a stroke's last point that is
+    repeated. counts [n]: how many points each has; one makes a dot. radius [n] in pixels. color [n, 3] in 0..1. layer [n]:
+    whole numbers that do not fall; rows are in the order of painting. opacity: of each layer, which is opaque in itself and is
+    laid over those before as one. background [3]: the color of the ground, or None where the strokes are to lie on a picture.
+    curved: the points control a cubic B-spline, which begins and ends in the outermost; else straight lines join them.
     """
 
     height: int
@@ -80,8 +80,8 @@ class Strokes:
         return torch.cat([low - self.radius[:, None], high + self.radius[:, None]], 1)
 
     def parts(self) -> int:
-        """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a fifth of
-        a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
+        """Into how many straight pieces each step between control points is to be cut, so that nearly all strokes keep within a
+        fifth of a pixel, or a fiftieth of their radius. At most 4096 strokes are looked at.
         """
         if not self.curved or self.points.shape[1] < 3 or not len(self):
             return 1
@@ -167,4 +167,4 @@ class Sheets:
     sheets: tuple[Strokes, ...]
 
     def __repr__(self) -> str:
-        return f"Sheets({len(self.sheets)}: {self.sheets[0]!r}, ...)" if len(self.sheets) > 1 else repr(self.sheets[0])
+        return "Sheets(" + ", ".join(map(repr, self.sheets)) + ")"

@@ -40,7 +40,9 @@ def strokes_to_svg(strokes: Strokes) -> str:
 
 
 def areas_to_svg(width: int, height: int, areas: Sequence[Tensor], colors: Tensor, background: Tensor | None) -> str:
-    """An SVG of polygons [k, 2] (right, down), each with its color [n, 3]; a hair of the same color closes the gaps between them."""
+    """An SVG of polygons [k, 2] (right, down), each with its color [n, 3]; a hair of the same color closes the gaps between
+    them.
+    """
     lines = [] if background is None else [ground(width, height, background)]
     seam = "" if background is not None else ' stroke-width="0.6" stroke-linejoin="round"'
     for area, color in zip(areas, hex_colors(colors), strict=True):

@@ -1,7 +1,7 @@
 """Watercolor: flat washes whose pigment gathers at edges, in the water's turbulence and in the paper's grain.
 
-Bousseau, Kaplan, Thollot and Sillion 2006 (Interactive Watercolor Rendering with Temporal Coherence and Abstraction): pigment density d
-changes a color C to C - (C - C^2)(d - 1) (equation 1).
+Bousseau, Kaplan, Thollot and Sillion 2006 (Interactive Watercolor Rendering with Temporal Coherence and Abstraction): pigment
+density d changes a color C to C - (C - C^2)(d - 1) (equation 1).
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def watercolor(
     wash: float = 0.2,
     seed: int = 0,
 ) -> Tensor:
-    """[B, 3, H, W], rows of a picture from `top` on -> the same. unit: pixels that fine things take (1 for a picture of about 1000).
+    """[B, 3, H, W], rows of a picture from `top` on -> the same. unit: pixels that fine things take (1 for a picture of about
+    1000).
 
-    flow: how uneven the pigment lies, edges: how much of it gathers there, paper: how much the grain shows, wobble: how far outlines
-    stray (in units), wash: how much lighter everything is.
+    flow: how uneven the pigment lies, edges: how much of it gathers there, paper: how much the grain shows, wobble: how far
+    outlines stray (in units), wash: how much lighter everything is.
     """
     height, width = rgb.shape[-2:]
     noise = {"device": rgb.device}

@@ -1,8 +1,8 @@
 """Lines and tones from differences of Gaussians.
 
-Winnemoeller, Kyprianidis and Olsen 2012 (XDoG: an extended difference-of-Gaussians compendium), equations 4 to 7; the flow-guided form
-is Kang, Lee and Chui 2007's with the structure tensor's field, as in Kyprianidis and Doellner 2008; the older form is Winnemoeller,
-Olsen and Gooch 2006's.
+Winnemoeller, Kyprianidis and Olsen 2012 (XDoG: an extended difference-of-Gaussians compendium), equations 4 to 7; the
+flow-guided form is Kang, Lee and Chui 2007's with the structure tensor's field, as in Kyprianidis and Doellner 2008; the older
+form is Winnemoeller, Olsen and Gooch 2006's.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def soft_threshold(x: Tensor, epsilon: float, phi: float) -> Tensor:
 
 
 def xdog(rgb: Tensor, sigma: float = 1.4, k: float = RATIO, p: float = 20.0, epsilon: float = 0.6, phi: float = 12.0) -> Tensor:
-    """[B, 3, H, W] -> grey [B, 1, H, W]. sigma: of the lines, in pixels; p: how strongly edges are drawn; epsilon: the brightness from
-    which the paper stays white; phi: the hardness of the step to black.
+    """[B, 3, H, W] -> grey [B, 1, H, W]. sigma: of the lines, in pixels; p: how strongly edges are drawn; epsilon: the
+    brightness from which the paper stays white; phi: the hardness of the step to black.
     """
     return soft_threshold(sharpened(rgb, sigma, k, p), epsilon, phi)
 
@@ -50,8 +50,8 @@ def flow_xdog(
     sigma_along: float = 3.0,
     sigma_smooth: float = 1.0,
 ) -> Tensor:
-    """The same along the picture's lines, which become long and clean: differences across them, smoothed along them, and the result
-    smoothed along them once more (0 for not).
+    """The same along the picture's lines, which become long and clean: differences across them, smoothed along them, and the
+    result smoothed along them once more (0 for not).
     """
     field = orientation_of(rgb, sigma_flow).tangent
     narrow, wide = smooth_across(luma(rgb), field, (sigma, k * sigma), ACROSS)

@@ -1,8 +1,9 @@
 """Strokes whose places, widths and colors follow the pack's objectives downhill.
 
-As Kotovenko et al. 2021 (Rethinking Style Transfer: From Pixels to Parameterized Brushstrokes) optimize strokes in place of pixels, with
-differences: it begins with strokes that paint the picture already, colors are laid over each other in their order instead of the nearest
-stroke's, every stroke that reaches into a tile counts instead of the nearest few by their middles, and memory is that of a tile.
+As Kotovenko et al. 2021 (Rethinking Style Transfer: From Pixels to Parameterized Brushstrokes) optimize strokes in place of
+pixels, with differences: it begins with strokes that paint the picture already, colors are laid over each other in their order
+instead of the nearest stroke's, every stroke that reaches into a tile counts instead of the nearest few by their middles, and
+memory is that of a tile.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,8 +34,8 @@ Slope = Callable[[Tensor], tuple[float, Tensor]]
 
 @dataclass(frozen=True)
 class RefineSettings:
-    """steps: of Adam. rate: times the usual rates. shapes, colors: what may change. seconds: 0 for no limit. seed, tile: of objectives
-    (tile 0 for whole pictures).
+    """steps: of Adam. rate: times the usual rates. shapes, colors: what may change. seconds: 0 for no limit. seed, tile: of
+    objectives (tile 0 for whole pictures).
     """
 
     steps: int = 60
@@ -85,8 +87,8 @@ def slope_by_objectives(
 
 
 def refine(at: Refinement, slope: Slope, settings: RefineSettings, progress: Progress = silent) -> Refinement:
-    """Change `at` step by step; progress may raise at any time, and `at` then holds what was found. Must be called outside of inference
-    mode. The strokes come out as one opaque layer, without those that were hidden.
+    """Change `at` step by step; progress may raise at any time, and `at` then holds what was found. Must be called outside of
+    inference mode. The strokes come out as one opaque layer, without those that were hidden.
     """
     first = visible(at.strokes)
     if not len(first):
@@ -109,7 +111,7 @@ def refine(at: Refinement, slope: Slope, settings: RefineSettings, progress: Pro
         if loss < best:
             best, at.strokes = loss, detached(now)
         adam.zero_grad()
-        drawn.backward(gradient, lambda: progress(step, settings.steps))
+        drawn.backward(gradient, partial(progress, step, settings.steps))
         adam.step()
         with torch.no_grad():
             color.clamp_(0, 1)
@@ -170,8 +172,8 @@ class Drawn:
         return made
 
     def tile(self, place: Tile, pieces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Colors [1, 3, h, w] of a tile that some pieces (stroke, number) reach; which strokes [n] those are of; and how much of each pixel
-        each of them has [n, h * w].
+        """Colors [1, 3, h, w] of a tile that some pieces (stroke, number) reach; which strokes [n] those are of; and how much
+        of each pixel each of them has [n, h * w].
         """
         height, width = place.rows.stop - place.rows.start, place.columns.stop - place.columns.start
         ground = self.strokes.background

@@ -69,10 +69,10 @@ def uniformity_input(default: float = 3500.0) -> io.Float.Input:
     return io.Float.Input("uniformity", default=default, min=0.0, max=50000.0, step=100.0, tooltip=tooltip)
 
 
-def seed_input() -> io.Int.Input:
+def seed_input(tooltip: str = SEED_TOOLTIP) -> io.Int.Input:
     """Of what is drawn by chance."""
     fixed = io.ControlAfterGenerate.fixed
-    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, control_after_generate=fixed, tooltip=SEED_TOOLTIP)
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, control_after_generate=fixed, tooltip=tooltip)
 
 
 def size_input() -> io.Int.Input:

@@ -21,11 +21,12 @@ from ...models.progress import Progress
 from ..host.feedback import show
 from ..host.images import from_image, from_mask, read_numbers, take
 from ..host.sockets import StrokesSocket
-from .batches import CATEGORY, SEED_TOOLTIP, mask_input, painted
+from .batches import CATEGORY, mask_input, painted, seed_input
 
 METHOD_TOOLTIP = (
     "impressionist, expressionist, colorist wash and pointillist are Hertzmann's curved strokes in layers from broad to fine, "
-    "curved shows his settings; oriented lines are Litwinowicz's; ordered strokes are Haeberli's; by trial keeps strokes that help."
+    "curved shows his settings; oriented lines are Litwinowicz's; ordered strokes are Haeberli's; by trial keeps strokes that "
+    "help."
 )
 STYLE_TOOLTIP = "A painting to take colors or strokes from. Of a batch, each picture takes the next."
 FROM_STYLE = ["nothing", "colors", "palette", "strokes", "strokes and colors", "strokes and palette"]
@@ -85,9 +86,9 @@ class PaintStrokes(io.ComfyNode):
             node_id="StyleAtelierPaintStrokes",
             display_name="Paint Strokes",
             category=CATEGORY,
-            description="Paints a picture in brush strokes: curved ones in layers, lines along the edges, dabs or dots; in the colors "
-            "and with the strokes of a painting, if you connect one. Render Strokes makes any size, an SVG or a clip of the painting "
-            "as it grows. No network, no download.",
+            description="Paints a picture in brush strokes: curved ones in layers, lines along the edges, dabs or dots; in the "
+            "colors and with the strokes of a painting, if you connect one. Render Strokes makes any size, an SVG or a "
+            "clip of the painting as it grows. No network, no download.",
             search_aliases=[
                 *("brush strokes", "painterly rendering", "impressionist", "pointillist", "hertzmann", "haeberli", "litwinowicz"),
                 *("stroke based rendering", "oil painting", "palette", "vector painting", "paint by numbers"),
@@ -107,8 +108,8 @@ class PaintStrokes(io.ComfyNode):
                     "direction",
                     options=["lines", "brightness"],
                     default="lines",
-                    tooltip="lines lets strokes follow the picture's smoothed lines; brightness goes across its slopes pixel by pixel, "
-                    "as published. Only curved strokes know both.",
+                    tooltip="lines lets strokes follow the picture's smoothed lines; brightness goes across its slopes pixel by "
+                    "pixel, as published. Only curved strokes know both.",
                 ),
                 io.Combo.Input(
                     "brush",
@@ -122,8 +123,8 @@ class PaintStrokes(io.ComfyNode):
                     "from_style",
                     options=FROM_STYLE,
                     default="strokes and colors",
-                    tooltip="What to take from style: all its colors, a palette of a few, its strokes' width, length and directions, or "
-                    "both.",
+                    tooltip="What to take from style: all its colors, a palette of a few, its strokes' width, length and "
+                    "directions, or both.",
                 ),
                 io.Int.Input("colors", default=16, min=2, max=64, step=1, tooltip="How many colors the palette has."),
                 io.Image.Input(
@@ -142,7 +143,7 @@ class PaintStrokes(io.ComfyNode):
                     default="pictures",
                     tooltip="pictures paints each by itself; clip carries curved strokes from frame to frame with what moves.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                seed_input(),
                 mask_input(),
             ],
             outputs=[

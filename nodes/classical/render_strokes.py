@@ -16,7 +16,7 @@ from ..host.feedback import Watch, blocker
 from ..host.images import from_image, take, to_image, wire_format
 from ..host.memory import compute
 from ..host.sockets import StrokesSocket
-from .batches import CATEGORY
+from .batches import CATEGORY, seed_input
 from .drawings import as_svg
 from .paint_strokes import BRUSHES, brush_of
 
@@ -76,7 +76,7 @@ class RenderStrokes(io.ComfyNode):
                     optional=True,
                     tooltip="What the brush leaves, from left to right along the stroke: white paints, black does not.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of the bristles."),
+                seed_input("Of the bristles."),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The paintings."),

@@ -14,7 +14,7 @@ from ...models.ops.masks import blended
 from ...models.progress import Progress
 from ..host.feedback import blocker
 from ..host.images import from_image
-from .batches import CATEGORY, SEED_TOOLTIP, mask_input, painted
+from .batches import CATEGORY, mask_input, painted, seed_input
 from .drawings import as_svg
 from .filter_settings import chosen, filter_input
 
@@ -55,7 +55,7 @@ class StyleFilter(io.ComfyNode):
                     step=0.01,
                     tooltip="How much of it: 0 is the picture, 1 the filter.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                seed_input(),
                 mask_input(),
             ],
             outputs=[

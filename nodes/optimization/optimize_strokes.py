@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from ...models.classical.raster import render
 from ...models.classical.strokes import Sheets
 from ...models.optimization.strokes import Refinement, RefineSettings, refine, slope_by_objectives
-from ..classical.batches import CATEGORY
+from ..classical.batches import CATEGORY, seed_input
 from ..classical.render_strokes import check_strokes
 from ..host.drawing import curve, from_pillow
 from ..host.feedback import Interrupted, Watch, show
@@ -36,8 +36,8 @@ class OptimizeStrokes(io.ComfyNode):
             node_id="StyleAtelierOptimizeStrokes",
             display_name="Optimize Strokes",
             category=CATEGORY,
-            description="Moves, bends, widens and recolors strokes until the painting meets objectives, such as a painting's style and "
-            "a photograph's content. The result stays strokes: paint it at any size, or as SVG. Stop it at any time.",
+            description="Moves, bends, widens and recolors strokes until the painting meets objectives, such as a painting's "
+            "style and a photograph's content. The result stays strokes: paint it at any size, or as SVG. Stop it at any time.",
             search_aliases=[
                 "parameterized brushstrokes",
                 "kotovenko",
@@ -68,7 +68,7 @@ class OptimizeStrokes(io.ComfyNode):
                 io.Float.Input(
                     "seconds", default=0.0, min=0.0, max=86400.0, step=1.0, tooltip="End after so many seconds; 0 sets no limit."
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of what objectives draw by chance."),
+                seed_input("Of what objectives draw by chance."),
             ],
             outputs=[
                 StrokesSocket.Output(display_name="strokes", tooltip="The best strokes that were found, in one layer."),

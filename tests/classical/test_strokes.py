@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ CHANCE = torch.Generator()
 def distance(places: Tensor, line: Tensor) -> Tensor:
     """From places [..., 2] to a polyline [m, 2]."""
     best = torch.full(places.shape[:-1], torch.inf, dtype=places.dtype)
-    for a, b in zip(line[:-1], line[1:], strict=True):
+    for a, b in pairwise(line):
         step = b - a
         t = ((places - a) @ step / step.dot(step).clamp_min(1e-12)).clamp(0, 1)
         best = torch.minimum(best, (places - a - t[..., None] * step).norm(dim=-1))
@@ -91,7 +92,8 @@ def test_the_rasterizer_is_the_painters_algorithm(curved: bool) -> None:
     strokes = random_strokes(curved=curved)
     off = (render(strokes) - plain(strokes)).abs()
     # A pixel in which several borders meet is mixed of the two uppermost.
-    assert float(off.mean()) < 2e-3 and float((off > 0.02).float().mean()) < 0.02
+    assert float(off.mean()) < 2e-3
+    assert float((off > 0.02).float().mean()) < 0.02
 
 
 def test_tiles_are_the_whole() -> None:
@@ -121,7 +123,8 @@ def test_the_svg_is_the_same_strokes() -> None:
     assert re.findall(r'opacity="([\d.]+)"', text) == ["1", "0.6"]
     paths = re.findall(r'<path d="M([-\d.]+) ([-\d.]+)((?:C[-\d. ]+)+)" stroke="#(\w+)" stroke-width="([\d.]+)"', text)
     circles = re.findall(r'<circle cx="([-\d.]+)" cy="([-\d.]+)" r="([\d.]+)" fill="#(\w+)"', text)
-    assert len(paths) == int((strokes.counts > 1).sum()) and len(circles) == int((strokes.counts == 1).sum())
+    assert len(paths) == int((strokes.counts > 1).sum())
+    assert len(circles) == int((strokes.counts == 1).sum())
     # Walked along as a viewer of SVG does, every curve is the line that is painted.
     long = torch.nonzero(strokes.counts > 1)[:, 0].tolist()
     lines = strokes.polylines(8)
@@ -147,7 +150,8 @@ def test_painting_a_constant_gives_it() -> None:
 def test_a_large_threshold_paints_the_first_layer_alone() -> None:
     strokes = paint(photo(120, 90), replace(STYLES["impressionist"], threshold=441.0)).strokes
     # What the first layer left bare is farther from the picture than any threshold.
-    assert len(strokes) > 0 and int((strokes.layer > 0).sum()) < 0.05 * len(strokes)
+    assert len(strokes) > 0
+    assert int((strokes.layer > 0).sum()) < 0.05 * len(strokes)
 
 
 def test_more_strokes_come_nearer() -> None:
@@ -155,8 +159,9 @@ def test_more_strokes_come_nearer() -> None:
     for threshold in (100.0, 25.0, 5.0, 0.0):
         style = replace(STYLES["impressionist"], threshold=threshold, radii=(8, 4, 2, 1))
         errors.append(255 * float((paint(rgb, style).picture - rgb).abs().mean()))
-    assert errors[1] < errors[0] and errors[3] < 8
-    assert all(b < 1.05 * a for a, b in zip(errors, errors[1:], strict=False))
+    assert errors[1] < errors[0]
+    assert errors[3] < 8
+    assert all(b < 1.05 * a for a, b in pairwise(errors))
 
 
 @pytest.mark.parametrize("name", STYLES)
@@ -164,7 +169,8 @@ def test_the_seed_gives_the_same_and_the_picture_is_the_strokes(name: str) -> No
     rgb = photo(120, 80)
     style = scaled(STYLES[name], 80, 120, 2.0)
     a, b, other = paint(rgb, style, 3), paint(rgb, style, 3), paint(rgb, style, 4)
-    assert torch.equal(a.picture, b.picture) and not torch.equal(a.picture, other.picture)
+    assert torch.equal(a.picture, b.picture)
+    assert not torch.equal(a.picture, other.picture)
     assert torch.equal(render(a.strokes), a.picture)
     assert strokes_to_svg(a.strokes) == strokes_to_svg(b.strokes)
 
@@ -182,7 +188,8 @@ def test_lines_stay_within_edges_and_are_as_long_as_they_may_be() -> None:
     strokes = oriented_lines(rgb, orientation_of(rgb, 4.0), how)
     assert len(strokes) == 75 * 100
     assert float(strokes.lengths().max()) <= how.length[1] + 1e-3
-    assert float(strokes.radius.min()) >= how.radius[0] and float(strokes.radius.max()) <= how.radius[1]
+    assert float(strokes.radius.min()) >= how.radius[0]
+    assert float(strokes.radius.max()) <= how.radius[1]
 
 
 def test_by_trial_the_error_never_rises() -> None:
@@ -249,4 +256,5 @@ def test_large_pictures_are_painted_from_a_small_one() -> None:
     rgb = photo(60, 40)
     large = torch.nn.functional.interpolate(rgb, (1400, 2100))
     made = painted(large, Wish(size=3.0))
-    assert made.picture.shape == large.shape and (made.strokes.height, made.strokes.width) == (1400, 2100)
+    assert made.picture.shape == large.shape
+    assert (made.strokes.height, made.strokes.width) == (1400, 2100)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from style_atelier.models.training.picture_set import from_tensors
 from style_atelier.tests.pack import Pack
 
 PICTURE = torch.zeros(1, 16, 16, 3)
@@ -27,6 +28,10 @@ NODES: dict[str, dict[str, Any]] = {
     "OptimizeLatent": {"objective": object(), "vae": object()},
     "StyleGuidance": {"model": object(), "style": {}},
     "StyleNoise": {"model": object()},
+    "TrainStyleLora": {
+        **{"model": object(), "clip": object(), "vae": object()},
+        "pictures": from_tensors([PICTURE[0].movedim(-1, 0)], ["a.png"]),
+    },
     "LoadDEADiff": {"deadiff": "deadiff"},
     "ApplyDEADiff": {"model": object(), "deadiff": object(), "clip_vision": object(), "pictures": {}},
 }

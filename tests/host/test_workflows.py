@@ -16,7 +16,7 @@ from style_atelier.tests.host.comfy import Comfy
 pytestmark = pytest.mark.host
 THUMBNAIL = 512
 MOST_SHOWN = 5
-VIDEOS = (".mp4", ".mkv", ".webm")
+NO_PICTURES = (".mp4", ".mkv", ".webm", ".svg")
 
 
 def fetch_published(comfy: Comfy, name: str) -> None:
@@ -44,14 +44,16 @@ def test_workflow_finishes(comfy: Comfy, name: str, record_property) -> None:
     saved = [picture for picture in run.pictures() if picture["type"] == "output"]
     assert saved
     for reference in saved:
-        if reference["filename"].endswith(VIDEOS):
+        if reference["filename"].endswith(NO_PICTURES):
             assert len(comfy.picture(reference)) > 1000
             continue
         picture = Image.open(io.BytesIO(comfy.picture(reference))).convert("L")
         assert min(picture.size) >= min(workflows.PICTURE_SIZE)
         assert len(set(picture.resize((32, 32)).tobytes())) > 20, f"{reference['filename']} is flat"
     if kept:
-        made = [comfy.picture(each) for each in saved[:: -(-len(saved) // MOST_SHOWN)] if not each["filename"].endswith(VIDEOS)]
+        made = [
+            comfy.picture(each) for each in saved[:: -(-len(saved) // MOST_SHOWN)] if not each["filename"].endswith(NO_PICTURES)
+        ]
         keep([Image.open(io.BytesIO(each)).convert("RGB") for each in made], Path(kept) / f"{name}.jpg")
 
 

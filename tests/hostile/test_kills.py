@@ -84,6 +84,9 @@ def test_no_file_is_cut(tmp_path: Path, work: Callable[[Path], None], hostile: i
         check(tmp_path)
     left = list(tmp_path.rglob("*.tmp"))
     writing._swept.clear()
+    # a child draws the numbers that its parent will: the copy might be of the very next file
+    for copy in tmp_path.glob("*.converted.safetensors"):
+        copy.unlink()
     work(tmp_path)
     assert [path for path in left if path.exists()] == []
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from style_atelier.models.training.picture_set import from_tensors
 from style_atelier.tests.pack import POCKET, Pack
 from style_atelier.tests.sentences import assert_one_sentence
 
@@ -88,9 +89,14 @@ def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
     return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
 
 
-def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
+def paint_sd(pack: Pack, *styles: object, **inputs: object) -> Any:
     given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
     return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
+
+
+def train_lora(pack: Pack, count: int = 2, **inputs: object) -> Any:
+    pictures = from_tensors([picture(3, 8, 8) for _ in range(count)], map(str, range(count)))
+    return pack.run("TrainStyleLora", **{"model": object(), "clip": object(), "vae": object(), "pictures": pictures, **inputs})
 
 
 def follow(pack: Pack, **inputs: object) -> Any:
@@ -229,17 +235,20 @@ CASES: dict[str, tuple[Case, str]] = {
     "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
     # the embedded host has no CLIP at all; a real one looks at what is connected
     "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
-    "sd: no painting": (lambda p: transfer(p), "styles holds no picture: connect at least one painting"),
-    "sd: no photo": (lambda p: transfer(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
-    "sd: weights": (lambda p: transfer(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "sd: no painting": (lambda p: paint_sd(p), "styles holds no picture: connect at least one painting"),
+    "sd: no photo": (lambda p: paint_sd(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
+    "sd: weights": (lambda p: paint_sd(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
     "sd: masks": (
-        lambda p: transfer(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        lambda p: paint_sd(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
         "content_masks holds 1 masks for 2 styles",
     ),
     "sd: black mask": (
-        lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
+        lambda p: paint_sd(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
         "content_mask0 is all black",
     ),
+    "lora: no pictures": (lambda p: train_lora(p, pictures=picture(1, 8, 8, 3)), "pictures is not a set of pictures"),
+    "lora: captions": (lambda p: train_lora(p, captions="a\nb\nc"), "captions has 3 lines for 2 pictures"),
+    "lora: too many": (lambda p: train_lora(p, count=21), "pictures holds 21 and a style is learned from at most 20"),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),

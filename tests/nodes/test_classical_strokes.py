@@ -55,9 +55,12 @@ def strokes(pack: Pack, images: object, method: object = None, **inputs: object)
 @pytest.mark.parametrize("name", FILTERS)
 def test_every_filter_paints_and_drawings_are_svg(pack: Pack, name: str) -> None:
     made, svg = filtered(pack, picture(1, 30, 40, 3), name)
-    assert made.shape == (1, 30, 40, 3) and float(made.min()) >= 0 and float(made.max()) <= 1
+    assert made.shape == (1, 30, 40, 3)
+    assert float(made.min()) >= 0
+    assert float(made.max()) <= 1
     if name in DRAWN:
-        assert len(svg.data) == 1 and ElementTree.fromstring(svg.data[0].getvalue()).get("width") == "40"
+        assert len(svg.data) == 1
+        assert ElementTree.fromstring(svg.data[0].getvalue()).get("width") == "40"
     else:
         assert not hasattr(svg, "data")
 
@@ -76,7 +79,8 @@ def test_masks_strength_batches_and_transparency(pack: Pack) -> None:
     mask = torch.zeros(1, 24, 32)
     mask[:, :, 16:] = 1
     made = filtered(pack, image, mask=mask)[0]
-    assert torch.equal(made[:, :, :16], image[:, :, :16]) and torch.equal(made[..., 3:], image[..., 3:])
+    assert torch.equal(made[:, :, :16], image[:, :, :16])
+    assert torch.equal(made[..., 3:], image[..., 3:])
     whole = filtered(pack, image)[0]
     assert torch.equal(made[:, :, 16:, :3], whole[:, :, 16:, :3])
     torch.testing.assert_close(filtered(pack, image, strength=0.0)[0], image)
@@ -87,7 +91,8 @@ def test_masks_strength_batches_and_transparency(pack: Pack) -> None:
 def test_every_method_paints_strokes_that_render_as_the_picture(pack: Pack, method: dict[str, Any]) -> None:
     image = picture(2, 40, 60, 3)
     made, sheets = strokes(pack, image, method)
-    assert made.shape == (2, 40, 60, 3) and len(sheets.sheets) == 2
+    assert made.shape == (2, 40, 60, 3)
+    assert len(sheets.sheets) == 2
     again, svg, clip = pack.outputs("RenderStrokes", strokes=sheets)
     assert torch.equal(again, made)
     assert (len(svg.data) == 2 and clip is None) or not isinstance(clip, torch.Tensor)
@@ -96,8 +101,10 @@ def test_every_method_paints_strokes_that_render_as_the_picture(pack: Pack, meth
 def test_strokes_at_other_sizes_in_part_and_growing(pack: Pack) -> None:
     sheets = strokes(pack, picture(1, 40, 60, 3))[1]
     large, _, clip = pack.outputs("RenderStrokes", strokes=sheets, width=120, frames=4, brush="bristle", background="white")
-    assert large.shape == (1, 80, 120, 3) and clip.shape == (4, 80, 120, 3)
-    assert float(clip[0].min()) == 1 and torch.equal(clip[3], large[0])
+    assert large.shape == (1, 80, 120, 3)
+    assert clip.shape == (4, 80, 120, 3)
+    assert float(clip[0].min()) == 1
+    assert torch.equal(clip[3], large[0])
     nothing = pack.run("RenderStrokes", strokes=sheets, part=0.0, background="black")
     assert float(nothing.max()) == 0
     below = picture(1, 9, 9, 3)
@@ -113,7 +120,9 @@ def test_a_painting_gives_strokes_and_colors(pack: Pack, taken: str) -> None:
 def test_a_clip_that_stands_still_does_not_flicker(pack: Pack) -> None:
     still = picture(1, 40, 60, 3).expand(3, -1, -1, -1)
     made, sheets = strokes(pack, still, batch="clip")
-    assert torch.equal(made[0], made[1]) and torch.equal(made[1], made[2]) and len(sheets.sheets) == 3
+    assert torch.equal(made[0], made[1])
+    assert torch.equal(made[1], made[2])
+    assert len(sheets.sheets) == 3
 
 
 def test_strokes_follow_an_objective(pack: Pack) -> None:
@@ -121,7 +130,9 @@ def test_strokes_follow_an_objective(pack: Pack) -> None:
     sheets = strokes(pack, image, {"method": "ordered strokes", "count": 60, "length": 6.0, "order": "random"})[1]
     wanted = pack.run("ContentObjective", image=image, kind={"kind": "features", "scale": "relative"})
     better, made, curve = pack.outputs("OptimizeStrokes", strokes=sheets, objective=wanted, steps=3)
-    assert isinstance(better, Sheets) and made.shape == (1, 40, 60, 3) and curve.shape[-1] == 3
+    assert isinstance(better, Sheets)
+    assert made.shape == (1, 40, 60, 3)
+    assert curve.shape[-1] == 3
 
 
 CASES: dict[str, tuple[Any, str]] = {

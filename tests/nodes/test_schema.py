@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,22 @@ def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRe
         assert found[name] == wanted[name], f"{name} changed: people's saved workflows depend on it"
 
 
+def with_choices(inputs: list[Any]) -> Iterator[Any]:
+    """Inputs, and those that the choices of dynamic combos bring, to any depth."""
+    for item in inputs:
+        yield item
+        for choice in item.options if item.get_io_type() == DYNAMIC_COMBO else ():
+            yield from with_choices(choice.inputs)
+
+
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 78
+    assert len(pack.schemas) == 79
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")
         assert schema.category.startswith("Style Atelier")
         assert schema.search_aliases, name
-        choices = [choice for i in schema.inputs if i.get_io_type() == DYNAMIC_COMBO for choice in i.options]
-        inputs = [*schema.inputs, *(i for choice in choices for i in choice.inputs)]
+        inputs = list(with_choices(schema.inputs))
         for item in [*inputs, *schema.outputs]:
             assert item.tooltip, f"{name}.{item.id} has no tooltip"
         for item in inputs:

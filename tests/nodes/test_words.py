@@ -35,21 +35,29 @@ def words_of(schema: Any) -> dict[str, dict[str, str]]:
     dynamic combo's choices follow it, under the key that the front end asks for: their path with underscores, without the choice.
     Tooltips of the same input in several choices are joined.
     """
+    return words_below("", [[item] for item in schema.inputs])
+
+
+def words_below(prefix: str, groups: list[list[Any]]) -> dict[str, dict[str, str]]:
+    """Of groups of inputs; those of a group have one name, in several choices."""
     found: dict[str, dict[str, str]] = {}
-    for item in schema.inputs:
-        found[item.id] = {"name": item.display_name or item.id.replace("_", " "), "tooltip": item.tooltip}
-        if template := getattr(item, "template", None):
+    for inputs in groups:
+        first, tooltip = inputs[0], " ".join(dict.fromkeys(each.tooltip for each in inputs))
+        key, inner = prefix + first.id, dict[str, list[Any]]()
+        for each in inputs:
+            for choice in each.options if each.get_io_type() == DYNAMIC_COMBO else ():
+                for item in choice.inputs:
+                    inner.setdefault(item.id, []).append(item)
+        words = {key: {"name": first.display_name or first.id.replace("_", " "), "tooltip": tooltip}}
+        if template := getattr(first, "template", None):
             for i in range(template.max):
-                words = {"name": f"{template.prefix.replace('_', ' ')} {i + 1}", "tooltip": item.tooltip}
-                found[f"{item.id}_{template.prefix}{i}"] = words
-        nested: dict[str, list[Any]] = {}
-        for choice in item.options if item.get_io_type() == DYNAMIC_COMBO else ():
-            for inner in choice.inputs:
-                nested.setdefault(inner.id, []).append(inner)
-        for name, inputs in nested.items():
-            tooltips = dict.fromkeys(inner.tooltip for inner in inputs)
-            words = {"name": inputs[0].display_name or name.replace("_", " "), "tooltip": " ".join(tooltips)}
-            assert found.setdefault(f"{item.id}_{name}", words) is words, f"{item.id}_{name} is the key of two inputs"
+                words[f"{key}_{template.prefix}{i}"] = {
+                    "name": f"{template.prefix.replace('_', ' ')} {i + 1}",
+                    "tooltip": tooltip,
+                }
+        for other, each in {**words, **words_below(f"{key}_", [*inner.values()])}.items():
+            assert other not in found, f"{other} is the key of two inputs"
+            found[other] = each
     return found
 
 

@@ -46,6 +46,7 @@ NAMES = [
     "style_noise_against_plain",
     "deadiff_style_and_prompt",
     "deadiff_content_and_style",
+    "train_style_lora",
     "neural_style",
     "gatys_from_parts",
     "reconstruct_content",
@@ -69,6 +70,11 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "strokes_of_a_painting",
+    "painting_in_progress",
+    "optimized_strokes",
+    "drawings_as_vectors",
+    "classical_tour",
     "filter_from_one_example",
     "painted_with_patches",
     "keyframes_to_clip",
@@ -86,6 +92,7 @@ NAMES = [
 CORE = {
     "LoadImage",
     "SaveImage",
+    "SaveSVGNode",
     "BatchImagesNode",
     "SolidMask",
     "MaskComposite",
@@ -103,8 +110,9 @@ SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
 UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
-UNTRAINED |= {"style_noise_against_plain"}
+UNTRAINED |= {"style_noise_against_plain", "train_style_lora"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
+CLASSICAL = {"strokes_of_a_painting", "painting_in_progress", "optimized_strokes", "drawings_as_vectors", "classical_tour"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
 TAUGHT = {"teach_one_painting", "paintings_in_one_network", "teach_adain_your_photos", "distill_neural_style"}
 DOWNLOADED = {
@@ -145,6 +153,7 @@ DOWNLOADED = {
     "clip_of_48_frames": {"microast"},
     **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    **{name: set() for name in CLASSICAL},
     "rank_stylizers": {POCKET, "microast", "wct-16x"},
     "paper_table": {POCKET, "microast"},
     **{name: set() for name in TAUGHT},  # from nothing
@@ -168,14 +177,15 @@ def values(node: dict[str, Any]) -> dict[str, Any]:
     return dict(zip(names, given, strict=True))
 
 
-def with_chosen(inputs: list[Any], found: dict[str, Any]) -> dict[str, Any]:
+def with_chosen(inputs: list[Any], found: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Inputs by name, each choice followed by those that it brings, which are named after it."""
     named = {}
     for item in inputs:
-        named[item.id] = item
+        key = prefix + item.id
+        named[key] = item
         if item.get_io_type() == DYNAMIC:
-            chosen = next(option for option in item.options if option.key == found[item.id])
-            named |= {f"{item.id}.{each.id}": each for each in chosen.inputs}
+            chosen = next(option for option in item.options if option.key == found[key])
+            named |= with_chosen(chosen.inputs, found, f"{key}.")
     return named
 
 

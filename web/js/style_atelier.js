@@ -43,7 +43,7 @@ app.registerExtension({
   name: "StyleAtelier.Training",
   /** @param {any} node */
   nodeCreated(node) {
-    if (node.comfyClass === "StyleAtelierTrainStylizer") addTraining(node);
+    if (["StyleAtelierTrainStylizer", "StyleAtelierTrainStyleLora"].includes(node.comfyClass)) addTraining(node);
   },
 });
 
