@@ -83,10 +83,16 @@ def show(text: str) -> None:
     """Write a line on the node that runs (and in the log); without a server, only in the log."""
     if _glance.get():
         return
-    log.info(text)
+    log.info("Style Atelier: %s", text)
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     if server is not None and server.last_node_id is not None:
         server.send_progress_text(text, server.last_node_id)
+
+
+def warn_of_compiling() -> None:
+    """Say on the node what compiling costs where it brings little."""
+    if mm.get_torch_device().type == "cpu":
+        show("torch_compile: on a processor compiling takes minutes for each size and gains little; off is quicker here.")
 
 
 class Watch:

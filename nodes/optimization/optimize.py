@@ -48,7 +48,17 @@ class Optimize(io.ComfyNode):
             description="Makes a picture that meets objectives, pixel by pixel, from coarse to fine. Slow, and the most faithful "
             "way to a style. Keep this takes the best picture so far; after Cancel, the next run goes on.",
             search_aliases=[
-                *("neural style", "gatys", "optimize", "l-bfgs", "adam", "texture synthesis", "style transfer", "texture", "纹理"),
+                *(
+                    "neural style",
+                    "gatys",
+                    "optimize",
+                    "l-bfgs",
+                    "adam",
+                    "texture synthesis",
+                    "style transfer",
+                    "texture",
+                    "纹理",
+                ),
             ],
             inputs=[
                 ObjectiveSocket.Input(

@@ -22,7 +22,15 @@ class KeepColor(io.ComfyNode):
             category="Style Atelier/color",
             description="Gives a picture the colors of another: the stylized one the photo's, or "
             "the style picture the photo's before the transfer.",
-            search_aliases=["preserve color", "color matching", "luminance transfer", "coral", "color transfer", "保留颜色", "颜色"],
+            search_aliases=[
+                "preserve color",
+                "color matching",
+                "luminance transfer",
+                "coral",
+                "color transfer",
+                "保留颜色",
+                "颜色",
+            ],
             inputs=[
                 io.Image.Input("image", tooltip="The picture to recolor, or a batch. Its transparency is kept."),
                 io.Image.Input(
