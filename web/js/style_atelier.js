@@ -6,6 +6,7 @@ import { LAYOUTS } from "./explorer_layout.js";
 import { addExplorer } from "./explorer_panel.js";
 import { addKeepButton } from "./keep_button.js";
 import { nameSockets } from "./socket_names.js";
+import "./templates_order.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
 /** The combo that each loader node chooses its weights with. */
