@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import types
 from pathlib import Path
@@ -26,8 +27,14 @@ def package() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command line; its exit code."""
-    return importlib.import_module(f"{package()}.cli").main(argv)
+    """Run a command line; its exit code. Whoever reads the output may stop reading (`| head`)."""
+    try:
+        code = importlib.import_module(f"{package()}.cli").main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter flushes once more as it ends
+        return 0
+    return code
 
 
 if __name__ == "__main__":

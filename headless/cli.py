@@ -9,7 +9,8 @@ import re
 import sys
 from pathlib import Path
 
-from ..models.training.builtin import TrainingPlan
+from ..models.families.pocket.builtin import TrainingPlan
+from ..models.weights.words import LONGEST_SENTENCE, shown
 from .execute import NodeError
 from .graph import WorkflowError
 from .host.progress import InterruptProcessingException
@@ -20,6 +21,7 @@ from .terminal import display
 from .train import TrainError, Training, train
 
 OK, FAILED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+MOST_LINES = 100
 EXAMPLES = ROOT / "example_workflows"
 
 
@@ -46,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def fail(message: object, code: int) -> int:
     """Say why, and hand on the exit code."""
-    print(message, file=sys.stderr)
+    print("\n".join(shown(line, LONGEST_SENTENCE) for line in str(message).splitlines()[:MOST_LINES]), file=sys.stderr)
     return code
 
 

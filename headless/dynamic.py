@@ -41,8 +41,11 @@ def nested(inputs: list[InputInfo], values: Mapping[str, Any]) -> dict[str, Any]
     An Autogrow without connections is an empty dict; a dynamic combo is a dict with its own choice under its own name.
     """
     result: dict[str, Any] = {info.id: {} for info in inputs if info.kind == "autogrow"}
-    combos = {info.id for info in live_inputs(inputs, values) if info.kind == "dynamic_combo"}
+    live = {info.id: info for info in live_inputs(inputs, values)}
+    combos = {name for name, info in live.items() if info.kind == "dynamic_combo"}
     for name, value in values.items():
+        if name not in live:  # as in the host: what the node does not have, it is not given
+            continue
         path = name.split(".")
         path = [*path, path[-1]] if name in combos else path
         place = result

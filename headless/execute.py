@@ -12,11 +12,13 @@ from typing import Any, Protocol
 import torch
 from PIL import Image
 
+from ..models.weights.words import LONGEST_SENTENCE, shown
 from .dynamic import nested
 from .graph import Prompt, unpack
 from .host import progress
+from .host.provenance import making
 from .host.schema import NodeInfo, call, describe
-from .validate import title_of
+from .validate import LONGEST_TITLE, title_of
 
 _never_twice = count()
 
@@ -25,7 +27,8 @@ class NodeError(Exception):
     """A node failed. The message is one sentence that names the node."""
 
     def __init__(self, node_id: str, class_type: str, title: str, message: str) -> None:
-        super().__init__(f"{title} (node {node_id}, {class_type}) failed: {message}")
+        where = f"{shown(title, LONGEST_TITLE)} (node {shown(node_id, LONGEST_TITLE)}, {shown(class_type, LONGEST_TITLE)})"
+        super().__init__(shown(f"{where} failed: {message}", LONGEST_SENTENCE))
         self.node_id, self.class_type, self.title, self.message = node_id, class_type, title, message
 
 
@@ -70,15 +73,17 @@ class Executor:
     report: Reporter = field(default_factory=Silent)
     cache: dict[str, Result] = field(default_factory=dict)
 
-    def run(self, prompt: Prompt) -> dict[str, dict[str, Any]]:
+    def run(self, prompt: Prompt, workflow: Any = None) -> dict[str, dict[str, Any]]:
         """What each output node shows (`{"images": [...]}`), by node id.
 
+        workflow: the editor's, which saved pictures carry beside the prompt.
         Raises NodeError; lets the host's InterruptProcessingException pass. What had finished by then is kept.
         """
         run = Run(prompt, self.nodes, self.report, self.cache)
         progress.set_hook(self.report.progressed)
         try:
-            shown = {name: run.result(name).ui for name in run.order()}
+            with making(prompt, workflow):
+                shown = {name: run.result(name).ui for name in run.order()}
         finally:
             progress.set_hook(None)
             self.cache = {key: self.cache[key] for key in run.keys.values() if key in self.cache}
@@ -134,20 +139,23 @@ class Run:
         return Failing(name, self.prompt[name]["class_type"], title)
 
     def execute(self, name: str) -> Result:
-        """Call a node; once for each value when a link brings a list."""
+        """Call a node; once for each value when a link brings a list, unless the node takes lists as they are."""
         cls, info = self.nodes[self.prompt[name]["class_type"]], self.info(name)
         given = self.prompt[name]["inputs"]
         brought = {key: self.cache[self.keys[source]].outputs[slot] for key, (source, slot) in links(given).items()}
         times = max((len(values) for values in brought.values()), default=1)
         outputs: list[list[Any]] = [[] for _ in info.outputs]
         ui: dict[str, Any] = {}
-        for i in range(times):
-            values = constants(given) | {key: value[min(i, len(value) - 1)] for key, value in brought.items()}
+        for i in range(1 if info.takes_lists else times):
+            if info.takes_lists:
+                values = {key: [value] for key, value in constants(given).items()} | brought
+            else:
+                values = constants(given) | {key: value[min(i, len(value) - 1)] for key, value in brought.items()}
             made = call(cls, **nested(info.inputs, values))
             for slot, (output, value) in enumerate(zip(info.outputs, made.args, strict=False)):
                 outputs[slot] += value if output.is_list else [value]
-            for kind, shown in (made.ui or {}).items():
-                ui.setdefault(kind, []).extend(shown)
+            for kind, parts in (made.ui or {}).items():
+                ui.setdefault(kind, []).extend(parts)
         return Result(outputs, ui)
 
     def key(self, name: str) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from ..models.weights.words import LONGEST_SENTENCE, shown
 
 if TYPE_CHECKING:
     from .host.schema import InputInfo, NodeInfo
 
+MOST_NODES = 5000
+LONGEST_CHAIN = 500  # of reroutes and bypassed nodes
 NOTES = {"Note", "MarkdownNote"}
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 NEVER, BYPASS = 2, 4  # node modes of the editor
@@ -22,7 +27,10 @@ Prompt = dict[str, dict[str, Any]]
 
 
 class WorkflowError(Exception):
-    """A file that is no workflow, or names something that is not in it."""
+    """A file that is no workflow, or names something that is not in it. What it says is put on one line that can be printed."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(shown(message, LONGEST_SENTENCE))
 
 
 @dataclass(frozen=True)
@@ -66,18 +74,30 @@ def to_prompt(workflow: Any, describe: Describe) -> Prompt:
     if not isinstance(workflow, dict):
         raise WorkflowError("The file is no workflow: it holds no JSON object.")
     if is_prompt(workflow):
-        return {str(name): {**node, "inputs": dict(node.get("inputs", {}))} for name, node in workflow.items()}
+        return checked_prompt(workflow)
     if not isinstance(workflow.get("nodes"), list):
         raise WorkflowError("The file is no workflow: it has neither the editor's nodes nor those of the API format.")
     try:
         return Converter(workflow, describe).prompt()
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise WorkflowError(f"The workflow is damaged: {type(error).__name__} {error}.") from error
 
 
 def is_prompt(workflow: Mapping[str, Any]) -> bool:
     """Whether this is the API format."""
     return bool(workflow) and all(isinstance(node, dict) and "class_type" in node for node in workflow.values())
+
+
+def checked_prompt(workflow: Mapping[str, Any]) -> Prompt:
+    """A prompt of the API format, copied. Raises WorkflowError for parts that have not the form that the host expects."""
+    if len(workflow) > MOST_NODES:
+        raise WorkflowError(f"The workflow has {len(workflow):,} nodes, more than the {MOST_NODES:,} that any has.")
+    for name, node in workflow.items():
+        inputs, meta = node.get("inputs", {}), node.get("_meta") or {}
+        title = meta.get("title", "") if isinstance(meta, dict) else None
+        if not isinstance(node["class_type"], str) or not isinstance(inputs, dict) or not isinstance(title, (str, type(None))):
+            raise WorkflowError(f"The workflow is damaged: node {name} has not the form that a node has.")
+    return {str(name): {**node, "inputs": dict(node.get("inputs", {}))} for name, node in workflow.items()}
 
 
 class Converter:
@@ -92,7 +112,10 @@ class Converter:
 
     def prompt(self) -> Prompt:
         """Every node that runs, by its id ("7:3" is node 3 inside subgraph node 7)."""
-        return {scope.prefix + str(node["id"]): self.node(scope, node) for scope, node in self.running(self.top)}
+        found = list(islice(self.running(self.top), MOST_NODES + 1))
+        if len(found) > MOST_NODES:
+            raise WorkflowError(f"The workflow has more than the {MOST_NODES:,} nodes that any has.")
+        return checked_prompt({scope.prefix + str(node["id"]): self.node(scope, node) for scope, node in found})
 
     def running(self, scope: Scope) -> Iterator[tuple[Scope, dict[str, Any]]]:
         """Nodes that reach the host, in the file's order."""
@@ -130,7 +153,7 @@ class Converter:
 
     def source(self, scope: Scope, link: Any) -> tuple[str, int] | Constant | None:
         """Where a link's value really comes from: through reroutes, bypassed nodes and subgraphs. None: from nowhere."""
-        for _ in range(10_000):
+        for _ in range(LONGEST_CHAIN):
             name, slot = scope.links[link][:2] if link in scope.links else ("", 0)
             if name == str(INSIDE) and scope.outer is not None and scope.instance is not None:
                 link, scope = scope.instance["inputs"][slot].get("link"), scope.outer

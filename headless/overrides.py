@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..models.weights.files import inside
+from ..models.weights.json_text import read_json
 from .dynamic import live_inputs
 from .graph import Describe, Prompt, WorkflowError, pack
+from .host.folders import EXTENSIONS
 from .validate import title_of
 
 LOADER = "LoadImage"
+PLACES = (" [input]", " [output]", " [temp]")
 
 
 def find_node(prompt: Prompt, name: str) -> str | None:
@@ -58,7 +61,7 @@ def split(prompt: Prompt, left: str) -> tuple[str, str]:
 def parse(text: str) -> Any:
     """JSON where it is JSON, else the text itself."""
     try:
-        return json.loads(text)
+        return read_json(text)
     except ValueError:
         return text
 
@@ -93,6 +96,18 @@ def pictures_wanted(prompt: Prompt) -> dict[str, str]:
 
 
 def find_picture(name: str, folders: Sequence[Path]) -> Path | None:
-    """The picture in the first of the folders that has it; also under its name among the pack's samples."""
-    names = (name, name.removeprefix("style_atelier_"))
-    return next((folder / n for folder in folders for n in names if (folder / n).is_file()), None)
+    """The picture in the first of the folders that has it; also under its name among the pack's samples.
+
+    Raises WorkflowError for a name that leads out of the folders, by `..`, as a whole path or through a link.
+    """
+    if name.endswith(PLACES):  # one of the host's own folders, which the host looks into
+        return None
+    for folder in folders:
+        for wanted in (name, name.removeprefix("style_atelier_")):
+            try:
+                path = inside(folder, wanted)
+            except ValueError as error:
+                raise WorkflowError(f"The workflow's picture has a {error}, or give it with --input.") from error
+            if path.is_file() and path.suffix.lower() in EXTENSIONS:
+                return path
+    return None

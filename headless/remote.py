@@ -17,6 +17,9 @@ from typing import Any
 import aiohttp
 from PIL import Image
 
+from ..models.weights.files import inside
+from ..models.weights.words import LONGEST_SENTENCE, shown
+from ..models.weights.writing import write_over
 from .execute import NodeError
 from .graph import Prompt
 from .object_info import read_node
@@ -159,7 +162,7 @@ class Client:
         elif kind == "progress":
             self.screen.progressed(self.running, data["value"], data["max"], None)
         elif kind == "execution_error":
-            words = " ".join(str(data["exception_message"]).split())
+            words = shown(data["exception_message"], LONGEST_SENTENCE)
             raise NodeError(data["node_id"], data["node_type"], self.title(data["node_id"]), words)
         elif kind == "execution_interrupted":
             raise RemoteStopped
@@ -206,11 +209,13 @@ class Client:
 
     async def fetch(self, file: Mapping[str, str], folder: Path) -> Path:
         """One file, under its name on the host; never outside the folder."""
-        path = (folder / file["subfolder"] / file["filename"]).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise HostError(f"ComfyUI names a file outside its output folder: {file['subfolder']}/{file['filename']}.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        name = f"{file.get('subfolder', '')}/{file.get('filename', '')}".lstrip("/")
+        try:
+            path = inside(folder, name)
+        except ValueError as error:
+            raise HostError(f"ComfyUI names a file outside its output folder ({shown(error)}).") from error
         async with self.session.get("view", params=dict(file)) as answer:
             answer.raise_for_status()
-            path.write_bytes(await answer.read())
+            content = await answer.read()
+        write_over(path, lambda temporary: Path(temporary).write_bytes(content) and None)
         return path

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..models.weights.errors import WeightsError
+from ..models.weights.files import inside, read_plain
+from ..models.weights.json_text import read_json
 from . import host
 from .execute import Executor
 from .graph import Describe, Prompt, WorkflowError, to_prompt
@@ -25,6 +28,9 @@ from .terminal import Lines
 from .validate import Problem, validate
 
 ROOT = Path(__file__).resolve().parent.parent
+LARGEST_WORKFLOW = 64 << 20
+LONGEST_NAME = 100
+UNUSUAL = r"[^\w.-]"  # in a file's name
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,18 @@ class Job:
             set_value(prompt, assignment, describe)
         return prompt
 
+    def edited(self) -> Any:
+        """The workflow as the editor saved it; None for a prompt."""
+        content = read_workflow(self.workflow)
+        return content if isinstance(content, dict) and "nodes" in content else None
+
     def pictures(self, prompt: Prompt) -> tuple[dict[str, Path], dict[str, Path]]:
-        """Pictures of the command line, and those the workflow names that lie beside it or among the samples; by node id."""
+        """Pictures of the command line, and those the workflow names that lie beside it or among the samples; by node id.
+
+        No other file of this machine is read because a workflow names it. Raises WorkflowError for names that lead elsewhere.
+        """
         given = assign_pictures(prompt, self.inputs)
-        folders = (self.workflow.parent, Path.cwd(), ROOT / "samples")
+        folders = (self.workflow.parent, ROOT / "samples")
         wanted = {node: find_picture(name, folders) for node, name in pictures_wanted(prompt).items() if node not in given}
         return given, {node: path for node, path in wanted.items() if path is not None}
 
@@ -74,10 +88,10 @@ def default_models_dir() -> Path:
 def read_workflow(path: Path) -> Any:
     """The JSON in a file. Raises WorkflowError when there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WorkflowError(f"There is no workflow {str(path)!r}.") from error
-    except (OSError, ValueError) as error:
+        if not path.exists():
+            raise WorkflowError(f"There is no workflow {str(path)!r}.")
+        return read_json(read_plain(path, LARGEST_WORKFLOW))
+    except (OSError, ValueError, WeightsError) as error:
         raise WorkflowError(f"{str(path)!r} cannot be read as a workflow: {error}.") from error
 
 
@@ -94,7 +108,7 @@ def run_embedded(job: Job, screen: Lines) -> list[Path]:
     with start_host(job.models_dir, job.output_dir, job.device) as (nodes, input_dir):
         prompt = prepare(job, nodes, input_dir)
         with on_ctrl_c(interrupt):
-            shown = Executor(nodes, screen).run(prompt)
+            shown = Executor(nodes, screen).run(prompt, job.edited())
     return saved_pictures(shown, job.output_dir)
 
 
@@ -124,8 +138,8 @@ def prepare(job: Job, nodes: Mapping[str, type], input_dir: Path) -> Prompt:
     """The checked prompt, its pictures in the input folder. Raises WorkflowError or Invalid."""
     prompt = job.prompt(describer(nodes))
     given, found = job.pictures(prompt)
-    for node, path in given.items():
-        prompt[node]["inputs"]["image"] = place(path, input_dir, f"{node.replace(':', '_')}_{path.name}")
+    for number, (node, path) in enumerate(given.items()):
+        prompt[node]["inputs"]["image"] = place(path, input_dir, f"{number}_{re.sub(UNUSUAL, '_', path.name)[-LONGEST_NAME:]}")
     for node, path in found.items():
         place(path, input_dir, prompt[node]["inputs"]["image"])
     problems = validate(prompt, nodes)
@@ -149,8 +163,11 @@ def with_hint(problem: Problem, prompt: Prompt) -> Problem:
 
 
 def place(path: Path, folder: Path, name: str) -> str:
-    """Copy a picture into the input folder; its name there."""
-    target = folder / name
+    """Copy a picture into the input folder; its name there. Raises WorkflowError for names that lead out of it."""
+    try:
+        target = inside(folder, name)
+    except ValueError as error:
+        raise WorkflowError(f"The workflow's picture has a {error}.") from error
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
     return name

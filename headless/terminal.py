@@ -9,6 +9,9 @@ from typing import TextIO
 
 from PIL import Image
 
+from ..models.weights.words import shown
+
+LONGEST_TITLE = 80
 BAR = 24
 PREVIEW_COLUMNS = 48
 SECONDS_BETWEEN_DRAWINGS = 0.1
@@ -24,7 +27,7 @@ class Lines:
 
     def started(self, node_id: str, title: str) -> None:
         """A node begins."""
-        self.title = title
+        self.title = shown(title, LONGEST_TITLE)
         self.say(f"{title} ...")
 
     def progressed(self, node_id: str, value: float, total: float, preview: Image.Image | None) -> None:
@@ -36,7 +39,7 @@ class Lines:
 
     def kept(self, node_id: str, title: str) -> None:
         """A node did not have to run."""
-        self.say(f"{title} unchanged")
+        self.say(f"{shown(title, LONGEST_TITLE)} unchanged")
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -54,7 +57,7 @@ class Screen(Lines):
 
     def started(self, node_id: str, title: str) -> None:
         """A node begins."""
-        self.title, self.picture = title, []
+        self.title, self.picture = shown(title, LONGEST_TITLE), []
         self.draw(0)
 
     def progressed(self, node_id: str, value: float, total: float, preview: Image.Image | None) -> None:
@@ -62,7 +65,7 @@ class Screen(Lines):
         if preview is not None:
             self.picture = half_blocks(preview, min(PREVIEW_COLUMNS, shutil.get_terminal_size().columns - 1))
         if time.monotonic() - self.drawn > SECONDS_BETWEEN_DRAWINGS:
-            self.draw(value / total if total else 0)
+            self.draw(min(max(value / total, 0.0), 1.0) if total else 0)
 
     def finished(self, node_id: str, seconds: float) -> None:
         """A node is done: its line stays."""

@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import save_file
 
 from ..models.encoders.vgg import VGG
+from ..models.families.pocket.builtin import TrainingPlan, train_builtin
 from ..models.library.registry import open_checkpoint
 from ..models.library.stylizers import as_encoder
-from ..models.training.builtin import TrainingPlan, train_builtin
 from ..models.training.pictures import PictureFolder
 from ..models.weights.errors import WeightsError
+from ..models.weights.writing import write_over
 
 STEPS_BETWEEN_LINES = 50
 TITLE = "Pocket"
@@ -81,8 +82,5 @@ def save(network: torch.nn.Module, wish: Training) -> Path:
     """Half-precision safetensors that say what they are, whole or not at all."""
     tensors = {name: value.half().contiguous() for name, value in network.state_dict().items()}
     metadata = {"title": TITLE, "steps": str(wish.steps), "seed": str(wish.seed), "license": "MIT"}
-    temporary = wish.out.with_name(wish.out.name + ".part")
-    save_file(tensors, temporary, metadata)
-    temporary.chmod(0o644)  # safetensors makes files that only their owner can read
-    temporary.replace(wish.out)
+    write_over(wish.out, lambda name: save_file(tensors, name, metadata))
     return wish.out

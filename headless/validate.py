@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
+from ..models.weights.words import LONGEST_SENTENCE, shown
 from .dynamic import live_inputs, nested
 from .graph import Prompt, unpack
 from .host.schema import InputInfo, NodeInfo, describe
 
 CASTS: dict[str, type] = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
 LONGEST_LIST = 20
+LONGEST_VALUE, LONGEST_TITLE = 300, 80
 ANY = {"*", "COMFY_MATCHTYPE_V3"}
 
 
@@ -27,8 +30,8 @@ class Problem:
     title: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.title} (node {self.node_id}): " if self.node_id else ""
-        return f"{where}{self.message}{': ' if self.details else ''}{self.details}"
+        where = f"{shown(self.title, LONGEST_TITLE)} (node {shown(self.node_id, LONGEST_TITLE)}): " if self.node_id else ""
+        return shown(f"{where}{self.message}{': ' if self.details else ''}{self.details}", LONGEST_SENTENCE)
 
 
 def validate(prompt: Prompt, nodes: Mapping[str, type]) -> list[Problem]:
@@ -45,8 +48,11 @@ def validate(prompt: Prompt, nodes: Mapping[str, type]) -> list[Problem]:
         return [Problem("prompt_no_outputs", "Prompt has no outputs", "add a node such as Save Image")]
     problems: list[Problem] = []
     visited: set[str] = set()
-    for name in outputs:
-        problems += Walk(prompt, nodes, infos, visited).visit(name, ())
+    try:
+        for name in outputs:
+            problems += Walk(prompt, nodes, infos, visited).visit(name, ())
+    except RecursionError:
+        return [Problem("chain_too_long", "Too many nodes stand one behind another", "cut the workflow into several")]
     return problems
 
 
@@ -95,14 +101,20 @@ class Walk:
         value = given[info.id]
         if isinstance(value, list):
             return self.link(name, info, value, "input_types" in asked, path)
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "__value__" in value:
             return self.value(name, info, unpack(value))
         if info.type in CASTS:
             try:
                 given[info.id] = value = CASTS[info.type](value)
-            except (TypeError, ValueError):
+                finite = not isinstance(value, float) or isfinite(value)
+            except (TypeError, ValueError, OverflowError):
+                finite = False
+            if not finite:
                 message = f"Failed to convert an input value to a {info.type} value"
-                return [self.problem(name, "invalid_input_type", message, f"{info.id}, {value!r}")]
+                return [self.problem(name, "invalid_input_type", message, f"{info.id}, {shown(repr(value)[:LONGEST_VALUE])}")]
+        elif info.kind == "socket" and value is not None:
+            message = "A value stands where a connection belongs"
+            return [self.problem(name, "invalid_input_type", message, f"{info.id}, {shown(repr(value)[:LONGEST_VALUE])}")]
         if info.id in asked or "*" in asked:
             return []
         return self.value(name, info, value)
@@ -112,7 +124,7 @@ class Walk:
         source = str(link[0]) if len(link) == 2 else ""
         if source not in self.prompt or not isinstance(link[1], int) or not 0 <= link[1] < len(self.infos[source].outputs):
             message = "Bad linked input, must be a length-2 list of [node_id, slot_index]"
-            return [self.problem(name, "bad_linked_input", message, f"{info.id}, {link}")]
+            return [self.problem(name, "bad_linked_input", message, f"{info.id}, {shown(repr(link)[:LONGEST_VALUE])}")]
         received = self.infos[source].outputs[link[1]].type
         if not any_type and not fits(received, info.type):
             details = f"{info.id}, received_type({received}) mismatch input_type({info.type})"
@@ -122,10 +134,10 @@ class Walk:
     def value(self, name: str, info: InputInfo, value: Any) -> list[Problem]:
         """A number must lie in its range, a choice in its list."""
         if info.min is not None and value < info.min:
-            message = f"Value {value} smaller than min of {info.min}"
+            message = f"Value {shown(value, 40)} smaller than min of {info.min}"
             return [self.problem(name, "value_smaller_than_min", message, info.id)]
         if info.max is not None and value > info.max:
-            message = f"Value {value} bigger than max of {info.max}"
+            message = f"Value {shown(value, 40)} bigger than max of {info.max}"
             return [self.problem(name, "value_bigger_than_max", message, info.id)]
         if info.kind == "dynamic_combo":
             choices: list[Any] = [option.key for option in info.options]
@@ -135,8 +147,9 @@ class Walk:
             return []
         if value in choices:
             return []
-        shown = choices if len(choices) <= LONGEST_LIST else f"(list of length {len(choices)})"
-        return [self.problem(name, "value_not_in_list", "Value not in list", f"{info.id}: {value!r} not in {shown}")]
+        listed = choices if len(choices) <= LONGEST_LIST else f"(list of length {len(choices)})"
+        details = f"{info.id}: {shown(repr(value)[:LONGEST_VALUE])} not in {listed}"
+        return [self.problem(name, "value_not_in_list", "Value not in list", details)]
 
     def custom(self, name: str, asked: set[str]) -> list[Problem]:
         """What the node's own validate_inputs says."""

@@ -14,7 +14,19 @@ from .translation.translator import Translator
 
 Tensors = Mapping[str, Tensor]
 STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")  # what old norms leave in files and no one reads
-Kind = Literal["encoder", "decoder", "stylizer", "translator", "generator", "control", "discriminator", "landmarks", "part"]
+Kind = Literal[
+    "encoder",
+    "decoder",
+    "stylizer",
+    "translator",
+    "generator",
+    "control",
+    "adapter",
+    "metric",
+    "discriminator",
+    "landmarks",
+    "part",
+]
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Architecture:
     translator, generator, stylizer: for these, (network, name, title, license) -> the Translator, Generator or Stylizer around
     it.
     with_settings: (configuration, settings beside the tensors as text) -> configuration, where shapes do not tell all.
+    notes: (state dict, configuration) -> sentences on what the file does not hold and what stands in its place.
     """
 
     id: str
@@ -46,6 +59,7 @@ class Architecture:
     generator: Callable[[Any, str, str, str], Generator] | None = None
     stylizer: Callable[[Any, str, str, str], Stylizer] | None = None
     with_settings: Callable[[Any, Mapping[str, str]], Any] | None = None
+    notes: Callable[[Tensors, Any], tuple[str, ...]] | None = None
 
 
 def part(

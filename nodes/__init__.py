@@ -4,8 +4,23 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from .classical.image_analogy import ImageAnalogy
+from .classical.paint_strokes import PaintStrokes
+from .classical.propagate_keyframes import PropagateKeyframes
+from .classical.render_strokes import RenderStrokes
+from .classical.style_filter import StyleFilter
+from .classical.stylize_by_example import StylizeByExample
+from .classical.synthesize_texture import SynthesizeTexture
+from .classical.texture_transfer import TextureTransfer
+from .diffusion.attention_objective import AttentionObjective
 from .diffusion.controlnext import ControlNeXtWeights, LoadControlNeXt
+from .diffusion.deadiff import ApplyDEADiff, LoadDEADiff
 from .diffusion.lora import LoadLora, LoraInfo, MergeLora
+from .diffusion.optimize_latent import OptimizeLatent
+from .diffusion.style_guidance import StyleGuidance
+from .diffusion.style_injection import InvertLatent, StyleInjection
+from .diffusion.style_noise import StyleNoise
+from .diffusion.style_transfer import StyleTransferSD
 from .generation.directions import Directions, EditW
 from .generation.latent_files import LoadW, SaveW
 from .generation.latents import BlendW, MixW, SampleW, TruncateW, WalkW
@@ -14,9 +29,15 @@ from .generation.measures import LinearSeparability, PerceptualPathLength
 from .generation.project import Project
 from .generation.synthesize import Synthesize
 from .host.folders import register_folder
+from .host.guard import guarded
+from .measures.pair import MeasurePair
+from .measures.rank import RankStylizers
+from .measures.report import MakeReport
+from .measures.sets import MeasureSets
 from .optimization.neural_style import NeuralStyle
 from .optimization.objectives import CombineObjectives, ContentObjective, SmoothnessObjective
 from .optimization.optimize import Optimize
+from .optimization.optimize_strokes import OptimizeStrokes
 from .optimization.style_objectives import PatchObjective, StyleObjective
 from .optimization.text_objective import TextObjective
 from .page.explorer_routes import register_explorer
@@ -31,6 +52,9 @@ from .stylization.styles import BlendStyles, EncodeStyle, ExchangeStyles, Interp
 from .stylization.stylize import Stylize
 from .stylization.stylize_video import StylizeVideo
 from .stylization.temporal import TemporalError
+from .training.picture_set import PictureSet
+from .training.routes import register_training
+from .training.train_stylizer import TrainStylizer
 from .translation.faces import FaceCrop, PasteFace
 from .translation.loader import LoadTranslator
 from .translation.style_codes import BlendStyleCodes, FaceAttributes, InterpolateStyleCodes, StyleCode
@@ -74,6 +98,15 @@ NODES: list[type[io.ComfyNode]] = [
     MergeLora,
     LoadControlNeXt,
     ControlNeXtWeights,
+    StyleTransferSD,
+    InvertLatent,
+    StyleInjection,
+    AttentionObjective,
+    OptimizeLatent,
+    StyleGuidance,
+    StyleNoise,
+    LoadDEADiff,
+    ApplyDEADiff,
     NeuralStyle,
     Optimize,
     ContentObjective,
@@ -91,6 +124,21 @@ NODES: list[type[io.ComfyNode]] = [
     StylizeVideo,
     CompareStylizers,
     TemporalError,
+    PaintStrokes,
+    RenderStrokes,
+    OptimizeStrokes,
+    StyleFilter,
+    ImageAnalogy,
+    StylizeByExample,
+    PropagateKeyframes,
+    SynthesizeTexture,
+    TextureTransfer,
+    MeasurePair,
+    MeasureSets,
+    RankStylizers,
+    MakeReport,
+    PictureSet,
+    TrainStylizer,
 ]
 
 
@@ -103,10 +151,11 @@ class StyleAtelier(ComfyExtension):
         register_routes()
         register_keep()
         register_explorer()
+        register_training()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Every node class, in the order of the documentation."""
-        return NODES
+        return [guarded(node) for node in NODES]
 
 
 async def comfy_entrypoint() -> StyleAtelier:

@@ -42,6 +42,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-schema", action="store_true", help="write tests/nodes/schema.json anew from the nodes")
+    parser.addoption(
+        "--hostile", type=int, default=1, help="how many times as many hostile files, prompts and requests are tried"
+    )
     parser.addoption("--alone", choices=("only", "never"), help="the tests that must have the machine to themselves")
 
 
@@ -54,6 +57,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             (alone if item.get_closest_marker("alone") else others).append(item)
         items[:], left_out = (alone, others) if wanted == "only" else (others, alone)
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session")
+def hostile(request: pytest.FixtureRequest) -> int:
+    """How many times as many seeded attacks are tried as a test does by itself."""
+    return request.config.getoption("--hostile")
 
 
 @pytest.fixture(scope="session")

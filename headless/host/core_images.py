@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +14,30 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, ImageSequence
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
+from ...models.weights.files import inside
+from ...models.weights.writing import write_new
 from . import folders
 from . import node_io as io
+from .core_decoding import decoded
+from .provenance import texts
 
 LARGEST = 16384
 FILTERS = ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}
 
 
 def pictures_in(folder: str) -> list[str]:
     """Names of the pictures in a folder, sorted."""
-    return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in EXTENSIONS)
+    return sorted(p.name for p in Path(folder).iterdir() if p.suffix.lower() in folders.EXTENSIONS)
 
 
 def read_picture(path: str) -> tuple[Tensor, Tensor]:
     """IMAGE [B, H, W, 3] and MASK (1 - alpha; zeros of 64x64 where there is no alpha) of a picture's frames."""
+    found = decoded(path)
+    if found is not None:
+        return found
     images, masks = [], []
     with Image.open(path) as opened:
         for frame in ImageSequence.Iterator(opened):
@@ -83,22 +93,38 @@ class LoadImage(io.ComfyNode):
         return io.NodeOutput(*read_picture(folders.get_annotated_filepath(image)))
 
 
-def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
-    """Write a batch as PREFIX_00001_.png, counting on from what is there. prefix may name a sub-folder, never one outside."""
+def save_each(folder: str, prefix: str, suffix: str, kind: str, writes: Iterable[Callable[[str], None]]) -> list[dict[str, str]]:
+    """PREFIX_00001_SUFFIX and so on, each whole or not at all, counting on from what is there -> as the page is told of them.
+
+    prefix may name a sub-folder, never one outside of `folder`.
+    """
     root = Path(folder).resolve()
-    path = (root / prefix).resolve()
-    if not path.is_relative_to(root):
-        raise ValueError(f"filename_prefix {prefix!r} leaves the output folder: use a name without ..")
+    try:
+        path = inside(root, prefix)
+    except ValueError as error:
+        raise ValueError(f"filename_prefix leaves the output folder or is no name ({error})") from error
     path.parent.mkdir(parents=True, exist_ok=True)
-    pattern = re.compile(re.escape(path.name) + r"_(\d+)_\.png")
-    taken = [int(m.group(1)) for p in path.parent.iterdir() if (m := pattern.fullmatch(p.name))]
-    made = []
-    for counter, image in enumerate(images, max(taken, default=0) + 1):
-        pixels = image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8)
-        name = f"{path.name}_{counter:05}_.png"
-        Image.fromarray(pixels).save(path.parent / name, compress_level=compress)
-        made.append({"filename": name, "subfolder": str(path.parent.relative_to(root)).replace(".", "", 1), "type": kind})
+    pattern = re.escape(path.name) + r"_(\d{1,9})_" + re.escape(suffix)
+    counter = max((int(m.group(1)) for p in path.parent.iterdir() if (m := re.fullmatch(pattern, p.name))), default=0)
+    subfolder, made = str(path.parent.relative_to(root)).replace(".", "", 1), []
+    for write in writes:
+        written = write_new((path.with_name(f"{path.name}_{number:05}_{suffix}") for number in count(counter + 1)), write)
+        counter = int(written.stem.rstrip("_").rpartition("_")[2])
+        made.append({"filename": written.name, "subfolder": subfolder, "type": kind})
     return made
+
+
+def saved(images: Tensor, folder: str, prefix: str, kind: str, compress: int) -> list[dict[str, str]]:
+    """Write a batch as PREFIX_00001_.png and so on, with the workflow that made it."""
+    said = PngInfo()
+    for name, text in texts().items():
+        said.add_text(name, text)
+
+    def write(image: Tensor, name: str) -> None:
+        pixels = image.float().clamp(0, 1).mul(255).cpu().numpy().astype(np.uint8)
+        Image.fromarray(pixels).save(name, "PNG", compress_level=compress, pnginfo=said)
+
+    return save_each(folder, prefix, ".png", kind, (partial(write, image) for image in images))
 
 
 class SaveImage(io.ComfyNode):

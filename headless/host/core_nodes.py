@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import core_images, core_masks, core_text
+from . import core_drawings, core_images, core_masks, core_text
 
-CORE_NODES = [*core_images.NODES, *core_masks.NODES, *core_text.NODES]
+CORE_NODES = [*core_drawings.NODES, *core_images.NODES, *core_masks.NODES, *core_text.NODES]

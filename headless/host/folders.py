@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ...models.weights.files import inside
+from ...models.weights.words import shown
+
 folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
 models_dir = ""
 _places: dict[str, str] = {}
+EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"}  # of pictures
 
 
 def place(models: Path, inputs: Path, outputs: Path, temporary: Path) -> None:
@@ -56,7 +60,10 @@ def get_filename_list(folder_name: str) -> list[str]:
 def get_full_path(folder_name: str, filename: str) -> str | None:
     """The first of a kind's folders that has the file; None when none has. Names cannot leave the folder."""
     for folder in get_folder_paths(folder_name):
-        path = Path(folder, os.path.relpath(os.path.join("/", filename), "/"))
+        try:
+            path = inside(Path(folder), filename)
+        except ValueError:
+            continue
         if path.is_file():
             return str(path)
     return None
@@ -68,10 +75,10 @@ def get_annotated_filepath(name: str, default_dir: str | None = None) -> str:
     for kind, path in _places.items():
         if name.endswith(f" [{kind}]"):
             name, folder = name[: -len(kind) - 3], path
-    path = os.path.realpath(os.path.join(folder, name))
-    if os.path.commonpath([path, os.path.realpath(folder)]) != os.path.realpath(folder):
-        raise ValueError(f"{name!r} is not inside {folder}: choose a file of that folder")
-    return path
+    try:
+        return str(inside(Path(folder), name))
+    except ValueError as error:
+        raise ValueError(f"{shown(name, 80)!r} is not inside {folder}: choose a file of that folder") from error
 
 
 def exists_annotated_filepath(name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from io import BytesIO
 from typing import Any
 
 
@@ -84,6 +85,7 @@ class ComfyType:
     """A type of wire: `.Input` and `.Output` make its sockets, `.io_type` is its name."""
 
     io_type = "*"
+    Type: Any = Any
     Input: type[Input]
     Output: type[Output]
 
@@ -160,6 +162,17 @@ Float = _comfy_type("FLOAT", WidgetInput)
 String = _comfy_type("STRING", WidgetInput)
 Boolean = _comfy_type("BOOLEAN", WidgetInput)
 Combo = _comfy_type("COMBO", ComboInput)
+
+
+@dataclass
+class Drawings:
+    """What an SVG wire carries: files in memory."""
+
+    data: list[BytesIO]
+
+
+SVG = Custom("SVG")
+SVG.Type = Drawings
 
 
 class TemplatePrefix:

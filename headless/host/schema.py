@@ -66,6 +66,7 @@ class NodeInfo:
     inputs: list[InputInfo]
     outputs: list[OutputInfo]
     is_output: bool
+    takes_lists: bool = False
 
 
 def describe(cls: Any) -> NodeInfo:
@@ -76,7 +77,9 @@ def describe(cls: Any) -> NodeInfo:
         for i, out in enumerate(schema.outputs)
     ]
     inputs = [describe_input(i) for i in schema.inputs]
-    return NodeInfo(schema.node_id, schema.display_name or schema.node_id, inputs, outputs, schema.is_output_node)
+    return NodeInfo(
+        schema.node_id, schema.display_name or schema.node_id, inputs, outputs, schema.is_output_node, schema.is_input_list
+    )
 
 
 def describe_input(given: Input) -> InputInfo:

@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..ops.normalization import batch_norm, instance_norm
+from ..ops.normalization import EPS, batch_norm, instance_norm
 from .activation import Activation
 
 
 class Norm(nn.Module):
-    """Parameters of one normalization, and how a canvas carries it out."""
+    """Parameters of one normalization, and how a canvas carries it out. eps: of instance normalization."""
 
-    def __init__(self, channels: int, batch: bool = False, affine: bool = False) -> None:
+    def __init__(self, channels: int, batch: bool = False, affine: bool = False, eps: float = EPS) -> None:
         super().__init__()
-        self.batch = batch
+        self.batch, self.eps = batch, eps
         if batch or affine:
             self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
         if batch:
@@ -29,7 +29,7 @@ class Norm(nn.Module):
         weight, bias = getattr(self, "weight", None), getattr(self, "bias", None)
         if self.batch and not own:
             return canvas.affine(h, batch_norm(self.running_mean, self.running_var, weight, bias), act)  # type: ignore[arg-type]
-        return canvas.norm(h, partial(instance_norm, weight=weight, bias=bias), act)
+        return canvas.norm(h, partial(instance_norm, weight=weight, bias=bias, eps=self.eps), act)
 
     @staticmethod
     def of_nothing(canvas: Any, h: Any, act: Activation) -> Any:

@@ -67,6 +67,11 @@ class Encoder:
         """Every tap this encoder has, shallow to deep."""
         return tuple(self.encoding.strides)
 
+    @property
+    def pools_up(self) -> bool:
+        """Whether pools round odd sides up, so that no line of a picture is lost."""
+        return isinstance(self.module, VGG) and self.module.config.ceil_pool
+
     def check(self, taps: Sequence[str] | None) -> tuple[str, ...]:
         """The taps asked for, or the default ones. Raises ValueError for unknown names."""
         chosen = tuple(taps or self.default_taps)

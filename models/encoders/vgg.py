@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -74,14 +74,24 @@ class VGG(nn.Module):
         for name, width in config.widths:
             self.convs[name] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=config.padding)
             channels = width
-        if config.normalization == "imagenet":
-            mean, scale = torch.tensor(IMAGENET_MEAN), 1 / torch.tensor(IMAGENET_STD)
-        elif config.normalization == "caffe":
-            mean, scale = torch.tensor(CAFFE_MEAN_BGR).flip(0) / 255, torch.full((3,), 255.0)
-        else:
-            mean, scale = torch.zeros(3), torch.ones(3)
-        self.register_buffer("mean", mean[:, None, None], persistent=False)
-        self.register_buffer("scale", scale[:, None, None], persistent=False)
+        mean, scale = self._constants()
+        self.register_buffer("mean", mean.float(), persistent=False)
+        self.register_buffer("scale", scale.float(), persistent=False)
+
+    def _constants(self) -> tuple[Tensor, Tensor]:
+        """mean and scale [3, 1, 1] in double precision."""
+        mean, scale = torch.zeros(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+        if self.config.normalization == "imagenet":
+            mean, scale = mean.new_tensor(IMAGENET_MEAN), 1 / scale.new_tensor(IMAGENET_STD)
+        elif self.config.normalization == "caffe":
+            mean, scale = mean.new_tensor(CAFFE_MEAN_BGR).flip(0) / 255, scale.new_full((3,), 255.0)
+        return mean[:, None, None], scale[:, None, None]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> VGG:
+        super()._apply(fn, recurse)
+        if self.mean.dtype == torch.float64:  # else they would be the single precision ones, widened
+            self.mean, self.scale = (value.to(self.mean.device) for value in self._constants())
+        return self
 
     def forward(self, images: Tensor, taps: Sequence[str]) -> dict[str, Tensor]:
         """Run as far as the last tap. Raises ValueError for a tap this network does not have."""

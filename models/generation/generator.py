@@ -12,6 +12,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch import compile as faster  # under its own name the registry takes it for the built-in that makes code
 
 from .mapping import MappingNetwork
 from .noise import Noise
@@ -45,6 +46,7 @@ class Generator(ABC):
     latent, label, style: sizes of Z, of the class vector (0 without classes) and of W. rows: of W, one for each layer that is
     driven by itself. resolution: side of the pictures. movable: takes a Placement. noisy: has noise of its own.
     always_noisy: its authors only ever add noise by chance. bytes_per_picture: peak memory of one picture in synthesis.
+    notes: what its file does not hold, in sentences.
     """
 
     name: str
@@ -61,11 +63,13 @@ class Generator(ABC):
     noisy: bool = True
     always_noisy: bool = False
     bytes_per_picture: float
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def paint(self, ws: Tensor, noise: Noise, placement: Placement | None = None, half: bool = False, side: int = 0) -> Tensor:
-        """W [B, rows, style] -> pictures [B, 3, H, W] in about -1..1, with gradients where they are wanted.
+        """W [B, rows, style] -> pictures [B, C, H, W] in about -1..1, with gradients where they are wanted.
 
+        C is what the network was trained on: 3, 1 for gray, 4 with an alpha channel (see `three_colors`).
         half: layers of the highest resolutions in half precision, as the authors run them. side: a smaller side suffices.
         """
 
@@ -122,7 +126,7 @@ class Generator(ABC):
     def compiled(self) -> Generator:
         """The same generator, whose network PyTorch compiles when it first paints."""
         made = copy.copy(self)
-        made.paint = torch.compile(self.paint)  # type: ignore[method-assign]
+        made.paint = faster(self.paint)  # type: ignore[method-assign]
         return made
 
     def preview(self, ws: Tensor, side: int) -> Tensor:
@@ -130,10 +134,20 @@ class Generator(ABC):
         made = self.paint(ws, Noise("none" if self.always_noisy else "const"), side=side)
         if made.shape[-1] > side:
             made = F.interpolate(made, (side, side), mode="area")
-        return in_range(made)
+        return in_range(three_colors(made))
 
     def __repr__(self) -> str:
         return f"Generator({self.title}, {self.resolution} px, W {self.rows} x {self.style}, {self.license})"
+
+
+def three_colors(pictures: Tensor) -> Tensor:
+    """[B, C, H, W] of a network for gray (C of 1 or 2) or for colors, with or without alpha -> [B, 3, H, W], without alpha."""
+    return pictures[:, :1].expand(-1, 3, -1, -1) if pictures.shape[1] < 3 else pictures[:, :3]
+
+
+def alpha_of(pictures: Tensor) -> Tensor | None:
+    """The alpha [B, 1, H, W] of gray with alpha or of colors with alpha, None where there is none."""
+    return pictures[:, -1:] if pictures.shape[1] in (2, 4) else None
 
 
 def in_range(pictures: Tensor) -> Tensor:

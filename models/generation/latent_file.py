@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from ..weights.kept import kept, write_kept
+from ..weights.words import shown
 from .latents import Latents
 
 HEADER = "style_atelier.w"
@@ -27,14 +26,11 @@ def read_latents(path: Path) -> Latents:
         w, average = tensors["w"], tensors["average"]
         noise = tuple(tensors[name] for name in sorted(tensors, key=order) if name.startswith("noise."))
         middle, fine = (int(n) for n in facts["groups"])
-        if (
-            w.dim() != 3
-            or average.shape != w.shape[2:]
-            or not 0 <= middle <= fine <= w.shape[1]
-            or not bool(torch.isfinite(w).all())
-        ):
+        if w.dim() != 3 or not w.numel() or average.shape != w.shape[2:] or not 0 <= middle <= fine <= w.shape[1]:
             raise ValueError("its numbers have no such shape")
-        return Latents(w.float(), average.float(), str(facts["generator"]), (middle, fine), str(facts["summary"]), noise)
+        if any(level.dim() != 2 for level in noise):
+            raise ValueError("its noise has no such shape")
+        return Latents(w.float(), average.float(), shown(facts["generator"]), (middle, fine), shown(facts["summary"]), noise)
 
 
 def order(name: str) -> tuple[str, int]:

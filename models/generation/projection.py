@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..progress import Progress, glance, silent
 from .directions import SPREAD_SEED, sampled
-from .generator import Generator
+from .generator import Generator, three_colors
 from .noise import Noise
 
 Space = Literal["W", "W+"]
@@ -99,7 +99,8 @@ def project(
         w, *maps = parameters
         chance = torch.randn(w.shape, generator=at.chance).to(w)
         ws = (w + chance * (wandering * at.deviation)).expand(-1, generator.rows, -1)
-        made = (generator.paint(ws, Noise.given(maps) if maps else Noise("none" if generator.always_noisy else "const")) + 1) / 2
+        noise = Noise.given(maps) if maps else Noise("none" if generator.always_noisy else "const")
+        made = (three_colors(generator.paint(ws, noise)) + 1) / 2
         distance = (embed(reduced(made)) - wanted).square().sum()
         loss = distance + settings.noise_weight * sum((regularity(m) for m in maps), torch.zeros_like(distance))
         gradients = torch.autograd.grad(loss, parameters)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..generation.generator import Generator
 from ..weights.catalogue import Entry
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
 
@@ -31,8 +31,13 @@ def present(choice: str, locate: Locate) -> bool:
 
 def as_generator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) -> Generator:
     """A Generator from a recognized file; title and license from the catalogue where it has the file."""
+    checkpoint = checkpoint.of_kind("generator")
     known = architecture(checkpoint.architecture)
     if known.generator is None:
         raise wrong_kind(checkpoint, "generator")
+    if any(other.kind == "generator" for other in checkpoint.others):
+        raise several(checkpoint, "generator")
     title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
-    return known.generator(checkpoint.build(), name, title, license)
+    made = known.generator(checkpoint.build(), name, title, license)
+    made.notes = checkpoint.notes
+    return made

@@ -18,12 +18,14 @@ from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
 from ..weights.catalogue import Entry, FileSpec, load_catalogue
 from ..weights.errors import CheckpointError
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from . import classical
+from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
 POCKET = "Pocket (built-in)"
 FILTER_BANK = "Filter bank (built-in)"
 CLOSED_FORMS = ("adain", "wct", "wct-16x")
+ADAIN_DECODER = "adain-decoder"
 POCKET_VGG = "Pocket VGG (built-in)"
 POCKET_VGG_FILE = Path(__file__).parents[1] / "encoders" / "pocket_vgg.safetensors"
 
@@ -39,8 +41,8 @@ def decoder_choices(files: Iterable[str]) -> list[str]:
 
 
 def stylizer_choices(files: Iterable[str]) -> list[str]:
-    """Built-in stylizers, catalogued ones, then the person's files."""
-    return [POCKET, *catalogue_names("stylizer"), *own(files)]
+    """Built-in stylizers, catalogued ones, strokes and filters, then the person's files."""
+    return [POCKET, *catalogue_names("stylizer"), *classical.names(), *own(files)]
 
 
 def catalogued_decoders() -> dict[str, FileSpec]:
@@ -77,10 +79,14 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     """The stylizer behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
         return families.pocket.stylizer(_built_in_pocket())
+    if choice in classical.names():
+        return classical.stylizer(choice)
     entry = entry_of(choice)
     if entry is None:
         path = locate.file(choice)
         checkpoint = with_predictor(open_checkpoint(path), families.ghiasi.predictor_beside(path))
+        if checkpoint.architecture == ADAIN_DECODER:
+            return adain_of(checkpoint, locate)
         return as_stylizer(with_vgg16(checkpoint, locate), choice)
     if entry.files[0].role == "stylizer":
         return as_stylizer(open_checkpoint(locate.fetch(entry.files[0])), entry.name, entry)
@@ -103,8 +109,21 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     return families.wct.stylizer(entry.name, entry.title, encoders, decoders)
 
 
+def adain_of(checkpoint: Checkpoint, locate: Locate) -> Stylizer:
+    """AdaIN with a person's own decoder: with the encoder whose relu4_1 it takes, Pocket VGG or the normalized VGG-19."""
+    network = checkpoint.build()
+    assert isinstance(network, InverseVGG)
+    encoder = load_encoder(POCKET_VGG, locate)
+    assert isinstance(encoder.module, VGG)
+    if network.config.widths[0][1] != dict(encoder.module.config.widths)["conv4_1"]:
+        encoder = load_encoder("vgg19-normalised", locate)
+    decoder = families.adain.as_decoder(network, checkpoint.path.name, checkpoint.path.name, encoder.name)
+    return families.adain.stylizer(encoder, decoder, checkpoint.path.name, f"AdaIN ({checkpoint.path.name})")
+
+
 def as_encoder(checkpoint: Checkpoint) -> Encoder:
     """An Encoder from a recognized file."""
+    checkpoint = checkpoint.of_kind("encoder")
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_encoder(network, *_named_after(checkpoint))
@@ -121,6 +140,7 @@ def as_encoder(checkpoint: Checkpoint) -> Encoder:
 
 def as_decoder(checkpoint: Checkpoint) -> Decoder:
     """A Decoder from a recognized file."""
+    checkpoint = checkpoint.of_kind("decoder")
     network = checkpoint.build()
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.as_decoder(network, *_named_after(checkpoint))
@@ -133,6 +153,9 @@ def as_decoder(checkpoint: Checkpoint) -> Decoder:
 
 def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = None) -> Stylizer:
     """A Stylizer from one recognized file; title and license from the catalogue where it has the file."""
+    checkpoint = checkpoint.of_kind("stylizer")
+    if checkpoint.kind == "stylizer" and any(other.kind == "stylizer" for other in checkpoint.others):
+        raise several(checkpoint, "stylizer")
     if checkpoint.architecture == "cap-vstnet":
         named = entry.name if entry else checkpoint.path.name
         checkpoint = replace(checkpoint, config=families.cap_vstnet.of_kind(checkpoint.config, named))
@@ -140,7 +163,9 @@ def as_stylizer(checkpoint: Checkpoint, name: str = "", entry: Entry | None = No
     known = architecture(checkpoint.architecture)
     if known.stylizer is not None:
         title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({checkpoint.path.name})", known.license)
-        return known.stylizer(network, name or checkpoint.path.name, title, license)
+        made = known.stylizer(network, name or checkpoint.path.name, title, license)
+        made.notes = checkpoint.notes
+        return made
     if isinstance(network, families.pocket.Pocket):
         return families.pocket.stylizer(network, *_named_after(checkpoint))
     raise wrong_kind(checkpoint, "stylizer")

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from .. import families
 from ..translation.translator import Translator
+from ..translation.two_ways import TwoWays
 from ..weights.catalogue import Entry, FileSpec, load_catalogue
 from ..weights.errors import WeightsError
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
 NIGHT = "Night painting (built-in)"
@@ -39,19 +40,32 @@ def load_translator(choice: str, locate: Locate) -> Translator:
 
 
 def as_translator(checkpoint: Checkpoint, name: str, entry: Entry | None = None) -> Translator:
-    """A Translator from a recognized file; title, license and names of domains from the catalogue where it has the file."""
+    """A Translator from a recognized file; title, license and names of domains from the catalogue where it has the file.
+
+    Two networks of one architecture are the way there and the way back.
+    """
+    checkpoint = checkpoint.of_kind("translator")
     known = architecture(checkpoint.architecture)
     if known.translator is None:
         raise wrong_kind(checkpoint, "translator")
+    back = [other for other in checkpoint.others if other.kind == "translator"]
+    if len(back) > 1 or any(other.architecture != checkpoint.architecture for other in back):
+        raise several(checkpoint, "translator")
+    title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
+    ways = [known.translator(_of_three_channels(one).build(), name, title, license) for one in (checkpoint, *back)]
+    made = TwoWays(ways[0], ways[1], (checkpoint.name, back[0].name)) if back else ways[0]
+    made.notes = checkpoint.notes
+    if entry and len(entry.domains) == len(made.domains):
+        made.domains = entry.domains
+    return made
+
+
+def _of_three_channels(checkpoint: Checkpoint) -> Checkpoint:
     if getattr(checkpoint.config, "inputs", RGB) != RGB:
         raise WeightsError(
             f"{checkpoint.path.name} takes pictures of {checkpoint.config.inputs} channels, not of three: choose another file"
         )
-    title, license = (entry.title, entry.license.id) if entry else (f"{known.title} ({name})", known.license)
-    made = known.translator(checkpoint.build(), name, title, license)
-    if entry and len(entry.domains) == len(made.domains):
-        made.domains = entry.domains
-    return made
+    return checkpoint
 
 
 def with_landmarks(checkpoint: Checkpoint, spec: FileSpec | None, locate: Locate) -> Checkpoint:

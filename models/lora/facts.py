@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .formats import plain
 from .modules import Module, modules_of
 
 MOST_TAGS = 500
 TRIGGERS = ("modelspec.trigger_phrase", "ss_trigger_words", "trigger_words", "activation_text")
 TITLES = ("modelspec.title", "ss_output_name", "name")
+TEXT_WIDTHS = {768: "SD1.5", 1024: "SD2.x", 2048: "SDXL"}
+STATED_AS = {"SD1.5": ("v1", "1.5", "1-5", "sd15", "1.4"), "SD2.x": ("v2", "2.0", "2.1", "2-1", "768"), "SDXL": ("xl", "pony")}
 BASES = ("modelspec.architecture", "ss_base_model_version", "baseModel", "ss_sd_model_name")
 
 
@@ -22,6 +25,7 @@ class LoraFacts:
     """kinds: "LoRA 256". ranks, alphas: which and how often. family: the kind of model, in words, "" where nothing tells.
 
     trigger: words that call it. tags: of the training, the most frequent first, with how often. others: tensors of no module.
+    embeddings: tokens of textual inversions that lie beside the LoRA. adapters: PEFT's names, of which the first is taken.
     """
 
     modules: dict[str, Module]
@@ -34,6 +38,8 @@ class LoraFacts:
     tags: tuple[tuple[str, int], ...]
     metadata: dict[str, str]
     others: tuple[str, ...]
+    embeddings: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """In lines."""
@@ -43,26 +49,51 @@ class LoraFacts:
         lines = [f"{kinds}; rank {ranks}; alpha {alphas}"]
         lines += [f"for {self.family}"] if self.family else []
         lines += [f"trigger: {self.trigger}"] if self.trigger else []
+        if self.embeddings:
+            lines.append(f"embeddings beside it, which are not loaded: {', '.join(self.embeddings)}")
+        if len(self.adapters) > 1:
+            lines.append(f"adapters in it: {', '.join(self.adapters)}; {self.adapters[0]} is taken")
         return "\n".join(lines)
 
 
 def facts_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) -> LoraFacts:
     """Read everything from names, shapes and the header."""
-    modules, others = modules_of(tensors)
     header = {str(key): str(value) for key, value in (metadata or {}).items()}
+    file = plain(tensors, header)
+    modules, others = modules_of(file.tensors)
     tags = training_tags(header.get("ss_tag_frequency", ""))
     return LoraFacts(
         modules=modules,
-        kinds=dict(Counter(module.kind for module in modules.values())),
+        kinds=dict(Counter("incomplete" if module.lacks else module.kind for module in modules.values())),
         ranks=dict(Counter(module.rank for module in modules.values() if module.rank)),
         alphas=dict(Counter(module.alpha for module in modules.values() if module.alpha is not None)),
-        family=first(header, BASES) or family_by_names(modules),
+        family=family_of_file(header, modules),
         title=first(header, TITLES),
         trigger=first(header, TRIGGERS) or common_to_all(header, tags),
         tags=tags,
         metadata=header,
         others=tuple(others),
+        embeddings=file.embeddings,
+        adapters=file.adapters,
     )
+
+
+def family_of_file(header: Mapping[str, str], modules: Mapping[str, Module]) -> str:
+    """What the header says of the model, unless the sizes say another; without a header by sizes, then by names."""
+    stated, seen = first(header, BASES), family_by_sizes(modules)
+    if stated and (not seen or (seen in STATED_AS and any(part in stated.lower() for part in STATED_AS[seen]))):
+        return stated
+    return seen or stated or family_by_names(modules)
+
+
+def family_by_sizes(modules: Mapping[str, Module]) -> str:
+    """The kind of model by the width of the text that cross-attention reads, "" without such layers."""
+    for name, module in modules.items():
+        if name.replace(".", "_").endswith(("attn2_to_k", "attn2_to_v", "attn2_processor_to_k", "attn2_processor_to_v")):
+            shape = module.shape
+            if shape is not None and shape[1] in TEXT_WIDTHS:
+                return TEXT_WIDTHS[shape[1]]
+    return ""
 
 
 def first(header: Mapping[str, str], names: Iterable[str]) -> str:

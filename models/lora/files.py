@@ -8,10 +8,21 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ..weights.numbered import contained, write_numbered
+from ..weights.writing import contained, write_numbered
+from .formats import PEFT_HEADER
 from .merge import Merged
 
 SUFFIX = ".safetensors"
+ADAPTER_FILES, ADAPTER_SETTINGS = "adapter_model", "adapter_config.json"  # of PEFT's save_pretrained
+LONGEST_SETTINGS = 1 << 20
+
+
+def settings_beside(path: Path) -> dict[str, str]:
+    """What PEFT writes beside a file of its own, as it stands in the headers of newer ones; {} for other files."""
+    beside = path.with_name(ADAPTER_SETTINGS)
+    if not path.name.startswith(ADAPTER_FILES) or not beside.is_file() or beside.stat().st_size > LONGEST_SETTINGS:
+        return {}
+    return {PEFT_HEADER: beside.read_text(encoding="utf-8", errors="replace")}
 
 
 def write_lora(merged: Merged, folder: Path, name: str, made_from: str, half: bool = False) -> Path:

@@ -39,6 +39,8 @@ def merge(
     gathered: dict[str, list[tuple[Module, float]]] = {}
     for tensors, weight in files:
         for name, module in modules_of(tensors)[0].items():
+            if module.lacks:
+                raise ValueError(f"{name} has no {module.lacks}, so that it changes nothing: leave that file out")
             gathered.setdefault(name_of(name), []).append((module, weight))
     if not gathered:
         raise ValueError("the files hold no LoRA: choose others")

@@ -14,7 +14,6 @@ ENDINGS: dict[str, tuple[str, ...]] = {
         ".lora_up.weight",
         "_lora.up.weight",
         ".lora.up.weight",
-        ".lora_B.default.weight",
         ".lora_B.weight",
         ".lora_B",
         ".lora_linear_layer.up.weight",
@@ -23,7 +22,6 @@ ENDINGS: dict[str, tuple[str, ...]] = {
         ".lora_down.weight",
         "_lora.down.weight",
         ".lora.down.weight",
-        ".lora_A.default.weight",
         ".lora_A.weight",
         ".lora_A",
         ".lora_linear_layer.down.weight",
@@ -36,6 +34,12 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     **{part: (f".{part}",) for part in ("diff", "diff_b", "w_norm", "b_norm", "set_weight", "reshape_weight")},
     **{part: (f".{part}.weight",) for part in ("a1", "a2", "b1", "b2")},
     "oft": (".oft_blocks", ".oft_diag"),
+    "rescale": (".rescale",),
+}
+# What ComfyUI's reader asks for, where a part has several names.
+WRITTEN = {
+    **{"up": ".lora_up.weight", "down": ".lora_down.weight", "mid": ".lora_mid.weight", "dora": ".dora_scale"},
+    **{part: f".{part}.weight" for part in ("a1", "a2", "b1", "b2")},
 }
 BY_ENDING = sorted(((end, part) for part, ends in ENDINGS.items() for end in ends), key=lambda pair: -len(pair[0]))
 KINDS = (
@@ -53,6 +57,16 @@ KINDS = (
 )
 
 
+NAMES = {"up": "lora_up", "down": "lora_down"}
+# The parts that a module of a kind cannot do without; of alternatives any one.
+NEEDED: dict[str, tuple[tuple[str, ...], ...]] = {
+    "LoRA": (("up",), ("down",)),
+    "LoHa": (("hada_w1_a",), ("hada_w1_b",), ("hada_w2_a",), ("hada_w2_b",)),
+    "LoKr": (("lokr_w1", "lokr_w1_a"), ("lokr_w1", "lokr_w1_b"), ("lokr_w2", "lokr_w2_a"), ("lokr_w2", "lokr_w2_b")),
+    "GLoRA": (("a1",), ("a2",), ("b1",), ("b2",)),
+}
+
+
 @dataclass(frozen=True)
 class Module:
     """One changed layer: its tensors by the part that they are, and their full names."""
@@ -65,6 +79,45 @@ class Module:
     def kind(self) -> str:
         """LoRA, LoHa, LoKr, DoRA ..."""
         return next((kind for part, kind in KINDS if part in self.parts), "unknown")
+
+    def written(self) -> dict[str, Tensor]:
+        """The module's tensors under the names that kohya's scripts give them."""
+        return {
+            f"{self.name}{WRITTEN.get(part, self.keys[part][len(self.name) :])}": tensor for part, tensor in self.parts.items()
+        }
+
+    @property
+    def method(self) -> str:
+        """The kind without DoRA's magnitude, which lies on top of any of them."""
+        parts = self.parts.keys() - {"dora"}
+        return next((kind for part, kind in KINDS if part in parts), "LoRA" if "down" in parts else "unknown")
+
+    @property
+    def lacks(self) -> str:
+        """The part that is missing in a module of this kind, "" where it is whole."""
+        for choices in NEEDED.get(self.method, ()):
+            if not any(part in self.parts for part in choices):
+                return NAMES.get(choices[0], choices[0])
+        return "weights" if self.method == "unknown" else ""
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """[O, I, ...] of the weight that it changes, where its parts tell."""
+        p, method = self.parts, self.method
+        if "reshape_weight" in p or self.lacks:
+            return None
+        if method == "LoRA":
+            kernel = p["mid"].shape[2:] if "mid" in p else p["down"].shape[2:]
+            return (p["up"].shape[0], p["down"].shape[1], *kernel)
+        if method == "LoHa":
+            return None if "hada_t1" in p else (p["hada_w1_a"].shape[0], p["hada_w1_b"].shape[1])
+        if method == "LoKr" and "lokr_t2" not in p:
+            first = p["lokr_w1"].shape if "lokr_w1" in p else (p["lokr_w1_a"].shape[0], p["lokr_w1_b"].shape[1])
+            second = p["lokr_w2"].shape if "lokr_w2" in p else (p["lokr_w2_a"].shape[0], p["lokr_w2_b"].shape[1])
+            return (first[0] * second[0], first[1] * second[1], *second[2:])
+        if method == "full difference" and "diff" in p:
+            return tuple(p["diff"].shape)
+        return tuple(p["set_weight"].shape) if "set_weight" in p else None
 
     @property
     def rank(self) -> int | None:
@@ -108,6 +161,8 @@ def modules_of(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Module], list[s
 def change(module: Module) -> Tensor:
     """The change of the weight [O, I, ...] at strength 1, float32. Raises ValueError for kinds that need the base weight."""
     p = {part: tensor.float() for part, tensor in module.parts.items()}
+    if module.kind == "DoRA" or module.lacks:
+        raise ValueError(f"{module.name} is {module.kind}{f' without {module.lacks}' * bool(module.lacks)}: leave that file out")
     if module.kind == "LoRA" and "reshape_weight" not in p:
         up, down = p["up"], p["down"]
         if "mid" in p:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generation.generator import Generator
+from ..generation.generator import Generator, three_colors
 from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 
@@ -120,7 +120,7 @@ def perceptual_path_length(
     for first in range(0, settings.samples, settings.batch):
         count = min(settings.batch, settings.samples - first)
         ws, noise = draw_steps(generator, settings, count, source)
-        pictures = (generator.paint(ws, noise) + 1) / 2
+        pictures = (three_colors(generator.paint(ws, noise)) + 1) / 2
         if settings.crop:
             pictures = face_part(pictures)
         features = embed(shrunk(pictures, settings.side))

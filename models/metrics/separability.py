@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..generation.generator import Generator, in_range
+from ..generation.generator import Generator, in_range, three_colors
 from ..generation.noise import Noise, NoiseMode
 from ..progress import Progress, silent
 from .path_length import shrunk
@@ -136,7 +136,7 @@ def linear_separability(
         count = min(settings.batch, settings.samples - first)
         z, label, noise = draw_pictures(generator, settings, count, source)
         styles = generator.map(z, label, settings.psi)
-        pictures = in_range(generator.paint(styles, noise))
+        pictures = in_range(three_colors(generator.paint(styles, noise)))
         zs.append(z)
         ws.append(styles[:, -1].cpu())
         answers.append(classify(shrunk(pictures, settings.side)).cpu())

@@ -29,3 +29,13 @@ def partition(masks: Sequence[Tensor]) -> list[Tensor]:
     """Scale overlapping masks down so that they sum to at most 1 everywhere; what remains is nobody's."""
     total = torch.stack(list(masks)).sum(0).clamp_min(1)
     return [mask / total for mask in masks]
+
+
+def limited(made: Tensor, original: Tensor, mask: Tensor | None) -> Tensor:
+    """`made` where the mask [B, 1, h, w] is white and `original` where it is black, all pictures of one size."""
+    return made if mask is None else torch.lerp(original, made, at_size(mask, *made.shape[-2:]).to(made))
+
+
+def blended(made: Tensor, original: Tensor, strength: float) -> Tensor:
+    """`made` at strength 1, `original` at 0."""
+    return made if strength == 1 else torch.lerp(original, made, strength)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch import compile as faster  # under its own name the registry takes it for the built-in that makes code
 
 from ..decoders.decoder import Decoder, spread
 from ..encoders.encoder import Encoder
@@ -45,7 +46,7 @@ class Stage:
         """The same stage, whose networks PyTorch compiles when they first run."""
         made = copy.copy(self)
         for name in ("encode", "render"):
-            object.__setattr__(made, name, torch.compile(getattr(self, name)))
+            object.__setattr__(made, name, faster(getattr(self, name)))
         return made
 
     def encode(self, images: Tensor, half: bool = False) -> dict[str, Tensor]:
@@ -120,12 +121,14 @@ class Region:
 class FeatureStylizer(Stylizer):
     """AdaIN, WCT and Pocket: stages run one after the other, each moving features by a closed form.
 
-    own: the transform used for "own".
+    own: the transform used for "own". multiple: the content is extended by reflection to multiples of this once, before the first
+    stage, and the result cropped; styles are measured as they are, by pools that round down. 1 for stages that look after that.
     """
 
     transforms = METHODS
     has_statistics = True
     has_half = True
+    multiple = 1
 
     def __init__(self, name: str, title: str, license: str, stages: Sequence[Stage], own: str) -> None:
         self.name, self.title, self.license, self.own = name, title, license, own
@@ -152,9 +155,12 @@ class FeatureStylizer(Stylizer):
         passes = 2 * len(self.stages)
         beat = Beat(batch * passes * self._pieces(content, options.tile), progress)
         known: dict[tuple[int, int, int], list[Part]] = {}
+        height, width = content.shape[-2:]
         for i in range(batch):
-            picture = content[i % content.shape[0]][None]
+            picture = pad_to_multiple(content[i % content.shape[0]][None], self.multiple)
             masks = [m[i % m.shape[0]][None] for m in options.content_masks]
+            if picture.shape[-2:] != content.shape[-2:]:
+                masks = [pad_to_multiple(at_size(m, height, width), self.multiple) for m in masks]
             for number, stage in enumerate(self.stages):
                 targets = []
                 for k, (style, size) in enumerate(zip(styles, sizes, strict=True)):
@@ -162,7 +168,7 @@ class FeatureStylizer(Stylizer):
                         known[number, k, i % size] = self._parts(number, k, i % size, style, options, full)
                     targets.append(known[number, k, i % size])
                 picture = self._run(stage, picture, targets, masks, options, method, beat)
-            out[i] = picture[0].clamp(0, 1)
+            out[i] = picture[0, :, :height, :width].clamp(0, 1)
         return out
 
     def style_of(self, style: Tensor, mask: Tensor | None = None, tile: int = 0, progress: Progress = silent) -> Style:
@@ -195,10 +201,11 @@ class FeatureStylizer(Stylizer):
         self, stage: Stage, style: Tensor, row: int, mask: Tensor | None, full: bool, tile: int, beat: Beat
     ) -> dict[str, Moments]:
         """Moments of one style picture at a stage."""
-        picture = pad_to_multiple(style[row][None], stage.encoder.multiple)
+        multiple = stage.encoder.multiple if self.multiple == 1 else 1
+        picture = pad_to_multiple(style[row][None], multiple)
         if mask is None:
             return stage.moments(picture, [None], full, tile, beat)[0]
-        part = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), stage.encoder.multiple)
+        part = pad_to_multiple(at_size(mask[row % mask.shape[0]][None], *style.shape[-2:]), multiple)
         if float(part.sum()) < 1:
             raise EmptyMask
         return stage.moments(picture, [part], full, tile, beat)[0]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from ..weights.kept import kept, write_kept
+from ..weights.words import shown
 from .style import Style
 
 HEADER = "style_atelier.style"
@@ -22,6 +21,4 @@ def write_style(style: Style, path: Path) -> Path:
 def read_style(path: Path) -> Style:
     """What `write_style` saved. Raises WeightsError, in a sentence, for any other file."""
     with kept(path, HEADER, "style as Save Style writes it") as (facts, values):
-        if not all(value.is_floating_point() and bool(torch.isfinite(value).all()) for value in values.values()):
-            raise ValueError("its numbers are not finite")
-        return Style(str(facts["kind"]), {name: value.float() for name, value in values.items()}, str(facts["summary"]))
+        return Style(shown(facts["kind"]), {name: value.float() for name, value in values.items()}, shown(facts["summary"]))

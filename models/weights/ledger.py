@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -14,8 +12,12 @@ from pathlib import Path
 
 from .catalogue import FileSpec
 from .errors import CheckpointError
+from .files import open_plain, read_plain
+from .json_text import read_json
+from .writing import write_over
 
 CHUNK = 1 << 20
+LONGEST_RECORD = 1 << 16
 
 Progress = Callable[[int, int], None]
 
@@ -39,16 +41,14 @@ def record_path(path: Path) -> Path:
 def read_record(path: Path) -> Record | None:
     """The record of `path`, None when there is none that can be read."""
     try:
-        return Record(**json.loads(record_path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Record(**read_json(read_plain(record_path(path), LONGEST_RECORD)))
+    except (CheckpointError, ValueError, TypeError):
         return None
 
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` under the name `path` in one step: a reader sees the old file or the new one, never a part."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_over(path, lambda name: Path(name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8") and None)
 
 
 def confirm(file: Path, spec: FileSpec, path: Path, progress: Progress) -> None:
@@ -88,7 +88,7 @@ def _hashes(path: Path, size: int, progress: Progress) -> tuple[str, str]:
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     done = 0
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         while chunk := file.read(CHUNK):
             sha256.update(chunk)
             blob.update(chunk)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SECONDS_BETWEEN_TRIES = 0.1
+# Neither through a link, to a file that is somebody else's, nor waiting for the other end of a pipe.
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 if sys.platform == "win32":
     import msvcrt
@@ -42,8 +46,10 @@ def held(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
 
 def _acquire(path: Path, waiting: Callable[[], None]) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(path, _OPEN, 0o644)
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "the name of its lock is taken by something else")
             _try_lock(descriptor)
             # The last holder removes the file: a lock on a removed one would exclude nobody.
             if _is_file_at(descriptor, path):

@@ -1,22 +1,26 @@
 """Reads a pickle as data: a tree of plain values and of the calls that it asks for, none of which is made.
 
-Only protocols 2 to 5 and the instructions that write data are known. A global may stand in the tree when its exact name is
-expected, and is then a name, not the thing; persistent ids, instances by class, extension codes and out-of-band buffers are
-refused. Nothing is imported, called or built here, so there is nothing that a pickle could run.
+Only protocols 2 to 5 and the instructions that write data are known. A global that may stand in the tree is a name there, not the
+thing; a persistent id is what it says. Instances by class, extension codes and out-of-band buffers are refused. Nothing is
+imported, called or built here, so there is nothing that a pickle could run.
 Format: Lib/pickletools.py of CPython (the comments there are the specification).
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_INSTRUCTIONS = 1_000_000  # an official file of 1024 pixels has some ten thousand
-MOST_OPEN = 1_000_000  # values on the stack
+from .budget import Budget
+
 LONGEST_NUMBER = 64  # bytes
 LONGEST_NAME = 200
+LONG_TEXT = 1 << 16
+AT_ONCE = 256  # instructions between looks at the allowance
+LARGEST_KEY = 1 << 60  # beyond it different numbers have the same hash
 PROTOCOLS = range(2, 6)
 KEYS = (str, int, float, bytes, type(None))
 
@@ -44,6 +48,21 @@ class Call:
     items: list[Any] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class Persistent:
+    """What the writer left out of the pickle and kept elsewhere, by the id that it gave it."""
+
+    id: Any
+
+
+class Foreign(ValueError):
+    """The pickle refers to something that is not data."""
+
+    def __init__(self, name: Name) -> None:
+        super().__init__(f"it refers to {str(name)[:80]}, which is not data")
+        self.name = name
+
+
 class Mark:
     """Where a group of values begins on the stack."""
 
@@ -51,37 +70,50 @@ class Mark:
 MARK = Mark()
 
 
-def read_tree(data: bytes | memoryview, allowed: frozenset[Name]) -> Any:
-    """The value of the pickle at the start of `data`. ValueError, in a few words, for everything that is not data.
+def read_tree(
+    data: bytes | memoryview, allowed: Callable[[Name], bool], budget: Budget, at: int = 0, persistent: bool = False
+) -> tuple[Any, int]:
+    """The value of the pickle at byte `at` of `data`, and where it ends. ValueError, in a few words, for all that is not data.
 
     Strings and numbers are themselves, bytes are slices of `data` (memoryview), tuples, lists, dicts and sets are Python's, and
-    every call is a `Call`. Values may occur in the tree many times and may contain themselves.
+    every call is a `Call`. Values may occur in the tree many times and may contain themselves. persistent: whether ids of things
+    that are kept elsewhere may stand in it.
     """
-    return _Machine(memoryview(data), allowed).run()
+    machine = _Machine(memoryview(data), allowed, budget, at, persistent)
+    return machine.run(), machine.at
 
 
 class _Machine:
-    def __init__(self, data: memoryview, allowed: frozenset[Name]) -> None:
+    def __init__(
+        self, data: memoryview, allowed: Callable[[Name], bool], budget: Budget, at: int = 0, persistent: bool = False
+    ) -> None:
         self.data = data
         self.allowed = allowed
-        self.at = 0
+        self.budget = budget
+        self.at = at
+        self.persistent = persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.names: dict[Name, Name] = {}
 
     def run(self) -> Any:
-        if len(self.data) < 2 or self.data[0] != 0x80 or self.data[1] not in PROTOCOLS:
+        if len(self.data) < self.at + 2 or self.data[self.at] != 0x80 or self.data[self.at + 1] not in PROTOCOLS:
             raise ValueError("it is no pickle of protocol 2 to 5")
-        for _ in range(MOST_INSTRUCTIONS):
-            code = self.take(1)[0]
+        data, end, steps = self.data, len(self.data), STEPS
+        for count in itertools.count(1):
+            if self.at >= end:
+                raise ValueError("it is cut short")
+            code = data[self.at]
+            self.at += 1
             if code == 0x2E:  # STOP
+                self.budget.take_items(count % AT_ONCE)
                 return self.pop()
-            step = STEPS.get(code)
+            step = steps.get(code)
             if step is None:
                 raise ValueError(f"it uses the pickle instruction {code:#04x}, which is not for data")
+            if count % AT_ONCE == 0:
+                self.budget.take_items(AT_ONCE)
             step(self)
-            if len(self.stack) > MOST_OPEN:
-                raise ValueError("it leaves too many values open")
-        raise ValueError("it has too many instructions")
 
     # Reading
 
@@ -131,12 +163,14 @@ class _Machine:
     # What the instructions do
 
     def name(self, module: Any, name: Any) -> None:
-        if not isinstance(module, str) or not isinstance(name, str):
-            raise ValueError("a global's name is no text")
+        if not isinstance(module, str) or not isinstance(name, str) or max(len(module), len(name)) > LONGEST_NAME:
+            raise ValueError("a global's name is no text, or far too long")
         found = Name(module, name)
-        if found not in self.allowed:
-            raise ValueError(f"it refers to {str(found)[:80]}, which is not data")
-        self.push(found)
+        if found not in self.names:
+            if not self.allowed(found):
+                raise Foreign(found)
+            self.names[found] = found
+        self.push(self.names[found])
 
     def stack_name(self) -> None:
         name = self.pop()
@@ -151,6 +185,8 @@ class _Machine:
         self.make(self.pop(), args, keywords)
 
     def make(self, what: Any, args: Any, keywords: Any) -> None:
+        if isinstance(what, Persistent) and isinstance(what.id, tuple) and what.id[:1] == ("module",) and len(what.id) == 4:
+            what = what.id[1]  # a class of torch.save's older form, with its source code behind it, which is not looked at
         if not isinstance(what, Name) or not isinstance(args, tuple) or not isinstance(keywords, dict):
             raise ValueError("it calls something that is no plain name")
         self.push(Call(what, args, keywords))
@@ -160,6 +196,11 @@ class _Machine:
         if not isinstance(target, Call) or target.state is not None:
             raise ValueError("it sets the state of something that is no fresh object")
         target.state = state
+
+    def persistent_id(self) -> None:
+        if not self.persistent:
+            raise ValueError("it refers to something that is kept elsewhere")
+        self.push(Persistent(self.pop()))
 
     def append(self, values: list[Any]) -> None:
         target = self.top()
@@ -176,6 +217,7 @@ class _Machine:
             raise ValueError("a key has no value")
         pairs = list(zip(flat[::2], flat[1::2], strict=True))
         if isinstance(target, dict):
+            self.budget.take_items(len(pairs))
             for key, value in pairs:
                 target[_key(key)] = value
         elif isinstance(target, Call):
@@ -214,6 +256,8 @@ class _Machine:
 
     def text(self, form: str, encoding: str) -> None:
         raw = self.take(self.number(form))
+        if len(raw) > LONG_TEXT:
+            self.budget.take_bytes(4 * len(raw))  # one letter of a far script makes all of them as wide
         self.push(str(raw, encoding, "surrogatepass") if encoding == "utf-8" else str(raw, encoding))
 
     def skip_protocol(self) -> None:
@@ -231,6 +275,8 @@ def _key(value: Any) -> Any:
     # a tuple of plain values at most: hashing tuples of tuples of the same tuple takes for ever
     if not (isinstance(value, KEYS) or (isinstance(value, tuple) and all(isinstance(item, KEYS) for item in value))):
         raise ValueError("a key is no plain value")
+    if isinstance(value, int) and abs(value) > LARGEST_KEY:
+        raise ValueError("a key is too large a number")
     return value
 
 
@@ -286,4 +332,5 @@ STEPS: dict[int, Callable[[_Machine], None]] = {
     0x81: _Machine.call,
     0x92: _Machine.call_with_keywords,
     ord("b"): _Machine.build,
+    ord("Q"): _Machine.persistent_id,
 }

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .budget import Budget
 
-def varint(data: bytes, at: int) -> tuple[int, int]:
+
+def varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """A number of seven bits a byte, and the place behind it."""
     value = shift = 0
     while True:
@@ -21,10 +23,11 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
             raise ValueError("a number has too many bytes")
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value): integers, or bytes of what is nested."""
+def fields(data: memoryview, budget: Budget) -> Iterator[tuple[int, int | memoryview]]:
+    """(field number, value): integers, or the bytes of what is nested."""
     at = 0
     while at < len(data):
+        budget.take_items()
         tag, at = varint(data, at)
         kind = tag & 7
         if kind == 0:

@@ -1,28 +1,26 @@
-"""Reads checkpoints without ever running code from them: safetensors, TensorFlow's, ONNX's numbers, and what torch.load takes
-with weights_only.
-"""
+"""Reads checkpoints without ever running code from them: each form by a reader of the pack's own, which knows data alone."""
 
 from __future__ import annotations
 
-import json
-from argparse import Namespace
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .budget import Budget
 from .containers import check_tensors, pick, split_networks
-from .errors import CheckpointError
+from .errors import FAULTS, CheckpointError
+from .files import map_plain
+from .json_text import read_json
 from .official_pickle import read_official
 from .onnx import read_onnx
+from .safetensors_file import read_safetensors
 from .screening import Form, screen
 from .tf_bundle import data_files, index_of, read_bundle
 from .tf_v1 import read_v1
-from .tfjs import read_tfjs, shards_of
+from .tfjs import read_tfjs
+from .torch_file import read_legacy, read_zip
+from .words import reason
 
 # Keys of the metadata that the converter writes.
 NETWORKS = "style_atelier.networks"
@@ -48,81 +46,83 @@ class Raw:
 
 def read_checkpoint(path: Path) -> Raw:
     """The tensors of the file at `path`; CheckpointError in one sentence for every file that is not a sound checkpoint."""
-    path = Path(path)
+    try:
+        return _read(Path(path))
+    except (*FAULTS, OSError) as error:  # the readers know their own; this is for what none of them foresaw
+        raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {reason(error)}); download it again.") from error
+
+
+def _read(path: Path) -> Raw:
     bundle = index_of(path)
     if bundle is not None:
-        return _sound(bundle, Raw(read_bundle(bundle)), sum(file.stat().st_size for file in data_files(bundle)))
+        size = bundle.stat().st_size + sum(file.stat().st_size for file in data_files(bundle))
+        budget = Budget(size)
+        return _sound(bundle, Raw(read_bundle(bundle, budget)), size, budget)
     form = screen(path)
     if form is Form.TFJS:
-        tensors = read_tfjs(path)
-        return _sound(path, Raw(tensors), 4 * sum(shard.stat().st_size for shard in shards_of(path)))
-    if form in (Form.ONNX, Form.TENSORFLOW_V1):
-        raw = Raw(read_onnx(path) if form is Form.ONNX else read_v1(path))
-    elif form is Form.PICKLE:
-        raw = _read_official(path)
-    else:
-        raw = _read_safetensors(path) if form is Form.SAFETENSORS else _read_torch(path, form)
-    return _sound(path, raw, path.stat().st_size)
+        tensors, size = read_tfjs(path)
+        return _sound(path, Raw(tensors), 4 * size, Budget(4 * size))
+    size = path.stat().st_size * (4 if form is Form.ONNX else 1)  # bytes that stand for floats
+    budget = Budget(size)
+    return _sound(path, READERS[form](path, budget), size, budget)
 
 
-def _sound(path: Path, raw: Raw, size: int) -> Raw:
+def _sound(path: Path, raw: Raw, size: int, budget: Budget) -> Raw:
     if not raw.tensors:
         raise CheckpointError(f"{path} holds no tensors, so it is no checkpoint; choose a file of weights.")
-    check_tensors(path, [raw.tensors, *raw.networks.values()], size)
+    check_tensors(path, [raw.tensors, *raw.networks.values()], size, budget)
     return raw
 
 
-def _read_safetensors(path: Path) -> Raw:
-    try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            metadata = dict(file.metadata() or {})
-            flat = {key: file.get_tensor(key) for key in list(file.keys())}
-    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError) as error:
-        raise CheckpointError(f"{path} is damaged or cut short ({_first_line(error)}); download it again.") from error
+def _read_safetensors(path: Path, budget: Budget) -> Raw:
+    flat, metadata = read_safetensors(path, budget)
     names = metadata.pop(NETWORKS, None)
     if names is None:
         return Raw(pick(flat, {}), {}, metadata)
     try:
         # The format itself sorts by kind of number and name.
-        flat = {key: flat[key] for key in json.loads(metadata[ORDER])}
-        networks = {str(name): _part(flat, str(name)) for name in json.loads(names)}
-        published = {str(key): str(value) for key, value in json.loads(metadata[PUBLISHED]).items()}
+        flat = {str(key): flat[key] for key in read_json(metadata[ORDER])}
+        networks: dict[str, dict[str, Tensor]] = {str(name): {} for name in read_json(names)}
+        published = {str(key): str(value) for key, value in read_json(metadata[PUBLISHED]).items()}
+        direct = _apart(flat, networks)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path} was converted by another version of the pack; delete it and it is made again.") from error
-    starts = tuple(name + SEPARATOR for name in networks)
-    direct = {key: tensor for key, tensor in flat.items() if not key.startswith(starts)}
     return Raw(pick(direct, networks), networks, published)
 
 
-def _read_official(path: Path) -> Raw:
-    networks, metadata = read_official(path, path.read_bytes())
-    return Raw(pick({}, networks), networks, metadata)
+def _apart(flat: dict[str, Tensor], networks: dict[str, dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Put NETWORK::KEY into its network; what belongs to none is returned. Both names may hold the separator."""
+    direct: dict[str, Tensor] = {}
+    for key, tensor in flat.items():
+        ends = (at for at in range(len(key)) if key.startswith(SEPARATOR, at) and key[:at] in networks)
+        end = next(ends, None)
+        if end is None:
+            direct[key] = tensor
+        else:
+            networks[key[:end]][key[end + len(SEPARATOR) :]] = tensor
+    return direct
 
 
-def _part(flat: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    start = name + SEPARATOR
-    return {key[len(start) :]: tensor for key, tensor in flat.items() if key.startswith(start)}
-
-
-def _read_torch(path: Path, form: Form) -> Raw:
-    try:
-        with _settings_allowed():
-            # Mapping also bounds every storage by the file, whatever length its index claims.
-            content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=form is Form.ZIP)
-    except Exception as error:
-        raise CheckpointError(
-            f"{path} is damaged or holds more than plain tensors ({_first_line(error)}); choose another file."
-        ) from error
-    direct, networks, metadata = split_networks(path, content)
+def _read_official(path: Path, budget: Budget) -> Raw:
+    direct, networks, metadata = read_official(path, map_plain(path), budget)
     return Raw(pick(direct, networks), networks, metadata)
 
 
-def _settings_allowed() -> AbstractContextManager[None]:
-    """Within it torch.load takes argparse.Namespace, a bare holder of values, in which training scripts keep their settings."""
-    allow = getattr(torch.serialization, "safe_globals", None)  # since torch 2.5
-    return nullcontext() if allow is None else allow([Namespace])
+def _read_zip(path: Path, budget: Budget) -> Raw:
+    direct, networks, metadata = split_networks(path, read_zip(path, budget), budget)
+    return Raw(pick(direct, networks), networks, metadata)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:160].rstrip(".") if text else type(error).__name__
+def _read_legacy(path: Path, budget: Budget) -> Raw:
+    direct, networks, metadata = split_networks(path, read_legacy(path, budget), budget)
+    return Raw(pick(direct, networks), networks, metadata)
+
+
+READERS = {
+    Form.SAFETENSORS: _read_safetensors,
+    Form.ZIP: _read_zip,
+    Form.LEGACY: _read_legacy,
+    Form.PICKLE: _read_official,
+    Form.ONNX: lambda path, budget: Raw(read_onnx(path, budget)),
+    Form.TENSORFLOW_V1: lambda path, budget: Raw(read_v1(path, budget)),
+}

@@ -11,7 +11,8 @@ class Settings:
     """`mirrors` maps the start of an address to what is tried in its place first; `hf_endpoint` replaces huggingface.co.
 
     `timeout` is the longest silence in seconds, `retries` how often one address is tried again without getting further,
-    `backoff` the first wait between tries in seconds (it doubles, up to 30 s, and is shortened by chance).
+    `backoff` the first wait between tries in seconds (it doubles, up to 30 s, and is shortened by chance). A server that sends
+    less than `slowest` bytes a second over `window` seconds is given up as one that stalls.
     """
 
     offline: bool = False
@@ -20,3 +21,5 @@ class Settings:
     timeout: float = 20.0
     retries: int = 5
     backoff: float = 1.0
+    slowest: int = 4096
+    window: float = 30.0

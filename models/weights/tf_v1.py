@@ -14,59 +14,61 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from .budget import Budget
 from .errors import CheckpointError
+from .files import map_plain
+from .pickle_numbers import flat_numbers
 from .protobuf import fields
 from .table import MAGIC, rows
-from .tf_bundle import MOST_DIMENSIONS, SLOTS
+from .tf_bundle import SLOTS
+from .words import reason, shown
 
 LARGEST = 4 << 30
 META, DATA = 1, 2
 FLOAT, FLOAT_VALUES = 1, 5
 
 
-def is_v1(path: Path) -> bool:
-    """Whether the file ends as a table does."""
-    with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - 8, 0))
-        return file.read() == struct.pack("<Q", MAGIC)
+def is_v1(end: bytes) -> bool:
+    """Whether a file ends as a table does."""
+    return end[-8:] == struct.pack("<Q", MAGIC)
 
 
-def read_v1(path: Path) -> dict[str, Tensor]:
+def read_v1(path: Path, budget: Budget) -> dict[str, Tensor]:
     """Every float variable by name, without the optimizer's. CheckpointError in one sentence for damaged files."""
     try:
-        content = path.read_bytes() if path.stat().st_size <= LARGEST else b""
+        content = map_plain(path)
         shapes: dict[str, tuple[int, ...]] = {}
-        values: dict[str, bytes] = {}
-        for key, row in rows(content):
-            for number, part in fields(row):
-                if number == META and not key and isinstance(part, bytes):
-                    shapes = _shapes(part)
-                elif number == DATA and isinstance(part, bytes):
-                    name, numbers = _slice(part)
+        values: dict[str, memoryview] = {}
+        for key, row in rows(content if len(content) <= LARGEST else content[:0], budget):
+            for number, part in fields(row, budget):
+                if number == META and not key and isinstance(part, memoryview):
+                    shapes = _shapes(part, budget)
+                elif number == DATA and isinstance(part, memoryview):
+                    name, numbers = _slice(part, budget)
                     if name in values:
-                        raise ValueError(f"{name!r} is in several pieces")
+                        raise ValueError(f"{shown(name)!r} is in several pieces")
                     values[name] = numbers
-        return {name: _tensor(name, size, values[name]) for name, size in shapes.items() if not re.search(SLOTS, name)}
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
+        wanted = {name: size for name, size in shapes.items() if not re.search(SLOTS, name)}
+        return {name: _tensor(name, size, values[name], budget) for name, size in wanted.items()}
     except KeyError as error:
-        raise CheckpointError(f"{path} is cut short: the numbers of {error} are missing; download it again.") from error
+        raise CheckpointError(f"{path} is cut short: the numbers of {reason(error)} are missing; download it again.") from error
     except (ValueError, IndexError, struct.error) as error:
-        raise CheckpointError(f"{path} is damaged or cut short ({error}); download it again.") from error
+        raise CheckpointError(f"{path} is damaged or cut short ({reason(error)}); download it again.") from error
 
 
-def _shapes(data: bytes) -> dict[str, tuple[int, ...]]:
+def _shapes(data: memoryview, budget: Budget) -> dict[str, tuple[int, ...]]:
     """Shapes of the float tensors, by name."""
     found: dict[str, tuple[int, ...]] = {}
-    for number, tensor in fields(data):
-        if number != 1 or not isinstance(tensor, bytes):
+    for number, tensor in fields(data, budget):
+        if number != 1 or not isinstance(tensor, memoryview):
             continue
         name, kind, sizes = "", 0, []
-        for place, value in fields(tensor):
-            if place == 1 and isinstance(value, bytes):
-                name = value.decode()
-            elif place == 2 and isinstance(value, bytes):
-                sizes = [dict(fields(dim)).get(1, 0) for n, dim in fields(value) if n == 2 and isinstance(dim, bytes)]
+        for place, value in fields(tensor, budget):
+            if place == 1 and isinstance(value, memoryview):
+                name = str(value, "utf-8")
+            elif place == 2 and isinstance(value, memoryview):
+                dims = [dim for n, dim in fields(value, budget) if n == 2 and isinstance(dim, memoryview)]
+                sizes = [dict(fields(dim, budget)).get(1, 0) for dim in dims]
             elif place == 3 and isinstance(value, int):
                 kind = value
         if kind == FLOAT:
@@ -74,14 +76,17 @@ def _shapes(data: bytes) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _slice(data: bytes) -> tuple[str, bytes]:
+def _slice(data: memoryview, budget: Budget) -> tuple[str, memoryview]:
     """Name and numbers of a piece; a tensor that is in several is refused by its second."""
-    parts = {number: value for number, value in fields(data) if isinstance(value, bytes)}
-    numbers = [value for n, value in fields(parts.get(3, b"")) if n == FLOAT_VALUES and isinstance(value, bytes)]
-    return parts.get(1, b"").decode(), b"".join(numbers)
+    parts = {number: value for number, value in fields(data, budget) if isinstance(value, memoryview)}
+    empty = memoryview(b"")
+    numbers = [value for n, value in fields(parts.get(3, empty), budget) if n == FLOAT_VALUES and isinstance(value, memoryview)]
+    name = str(parts.get(1, empty), "utf-8")
+    return name, numbers[0] if len(numbers) == 1 else memoryview(b"".join(numbers))
 
 
-def _tensor(name: str, shape: tuple[int, ...], numbers: bytes) -> Tensor:
-    if len(shape) > MOST_DIMENSIONS or prod(shape) * 4 != len(numbers):
-        raise ValueError(f"{name!r} has the shape {shape} and {len(numbers):,} bytes")
-    return torch.frombuffer(bytearray(numbers), dtype=torch.float32).reshape(shape) if numbers else torch.empty(shape)
+def _tensor(name: str, shape: tuple[int, ...], numbers: memoryview, budget: Budget) -> Tensor:
+    budget.take_tensor(name, shape, 4)
+    if prod(shape) * 4 != len(numbers):
+        raise ValueError(f"{shown(name)!r} has the shape {shape} and {len(numbers):,} bytes")
+    return flat_numbers(numbers, torch.float32).reshape(shape)

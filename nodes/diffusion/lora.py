@@ -9,7 +9,9 @@ from comfy_api.latest import io
 from ...models.lora.blocks import ALL, PRESETS
 from ...models.lora.facts import facts_of
 from ...models.lora.files import write_lora
+from ...models.lora.formats import plain
 from ...models.lora.merge import merge
+from ...models.lora.modules import modules_of
 from ...models.lora.names import canonical
 from ..host.feedback import Watch, show
 from ..host.images import read_weights
@@ -229,7 +231,9 @@ class MergeLora(io.ComfyNode):
     ) -> io.NodeOutput:
         needs_comfyui("Merge LoRA")
         factors = read_weights(weights, len(lora_stack), "weights")
-        files = [(read_lora(file)[0], strength * factor) for (file, strength, _), factor in zip(lora_stack, factors, strict=True)]
+        read = [plain(*read_lora(file)).tensors for file, *_ in lora_stack]
+        files = [(own, strength * factor) for own, (_, strength, _), factor in zip(read, lora_stack, factors, strict=True)]
+        left = [key for own in read for key in modules_of(own)[1]]
         merged = merge(files, rank, canonical, Watch().part(0))
         described = ", ".join(f"{file} x {weight:g}" for (file, *_), (_, weight) in zip(lora_stack, files, strict=True))
         path = write_lora(merged, lora_folder(), name, described, half=precision == "half")
@@ -239,6 +243,8 @@ class MergeLora(io.ComfyNode):
             f"{described} -> {path.name}",
             f"{len(merged.rank)} modules of rank {ranks[0]}{f' to {ranks[-1]}' if len(ranks) > 1 else ''}",
         ]
+        if left:
+            lines.append(f"left out, since they belong to no module: {len(left)} tensors, such as {left[0]}")
         lines.append(f"kept {merged.kept:.2%} of the change on average, {merged.energy[lowest]:.2%} in {lowest}")
         show("\n".join(lines))
         return io.NodeOutput(path.relative_to(lora_folder().resolve()).as_posix(), merged.kept, "\n".join(lines))

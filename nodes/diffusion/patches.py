@@ -4,73 +4,145 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from ...models.library.foreign import describe
 from ...models.lora.blocks import BASE, BLOCKS, block_of, family_of, parse_weights, preset_weights, ratio
 from ...models.lora.facts import LoraFacts, facts_of
+from ...models.lora.fit import MOST_MISFITS, Fit, fit, is_by_rows, with_magnitude
+from ...models.lora.modules import Module
 from .stable_diffusion import diffusers_names, read_lora
 
-# What PEFT, and scripts that wrap their model in it, write ahead of diffusers' names.
+PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+# What PEFT, OneTrainer and scripts that wrap their model write ahead of a UNet's names.
 UNET_PREFIXES = ("", "unet.", "base_model.model.", "unet.base_model.model.", "unet.unet.", "base_model.model.unet.")
-PEFT_ADAPTER = ".default."
-SHOWN = 4
+TWICE = "lora_unet_unet_"
+OWN = "diffusion_model."
+CLIP_ATTENTION = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}  # in diffusers' oldest files
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A LoRA on a model: core's patches for the UNet and for the text encoder by weight, and what the file says of itself."""
+    """A LoRA on a model: core's patches for the UNet and for the text encoder by weight, what the file says of itself, and
+    what of it acts.
+    """
 
     name: str
     facts: LoraFacts
     model: dict[Any, Any]
     clip: dict[Any, Any]
-    unmatched: tuple[str, ...]
-    for_absent_clip: int
+    fit: Fit
 
 
 def load(name: str, model: Any, clip: Any) -> Loaded:
-    """Read a file and match its modules. Raises ValueError where none of them fits."""
+    """Read a file and hold every module against the weight that it names. Raises ValueError where none fits, or where so many
+    have other sizes that the file is for another kind of model.
+    """
     tensors, header = read_lora(name)
     core: Any = importlib.import_module("comfy.lora")
     convert: Any = importlib.import_module("comfy.lora_convert")
-    tensors = convert.convert_lora({key.replace(PEFT_ADAPTER, "."): tensor for key, tensor in tensors.items()})
-    facts = facts_of(tensors, header)
-    model_keys = completed(core.model_lora_keys_unet(model.model, {}), diffusers_names(model))
-    clip_keys = {} if clip is None else with_peft(core.model_lora_keys_clip(clip.cond_stage_model, {}))
+    facts = facts_of(convert.convert_lora(tensors), header)
+    on_model = Weights(model, completed(core.model_lora_keys_unet(model.model, {}), diffusers_names(model)))
+    on_clip = None if clip is None else Weights(clip.patcher, with_peft(core.model_lora_keys_clip(clip.cond_stage_model, {})))
+    names = {**(on_clip.names if on_clip else {}), **on_model.names}
+    shapes = {**(on_clip.shapes() if on_clip else {}), **on_model.shapes()}
+    found = fit(facts.modules, facts.others, shapes, is_text_encoder)
+    if len(found.misfits) > MOST_MISFITS * found.count:
+        family = f" ({facts.family})" if facts.family else ""
+        raise ValueError(f"{name} is for another kind of model{family}: {found.misfit_words()}")
+    if not found.fitting:
+        raise ValueError(mismatch(name, facts, found, model))
+    taken: dict[str, Tensor] = {}
+    for module_name, module in found.fitting.items():
+        side = on_clip if on_clip and module_name in on_clip.names and module_name not in on_model.names else on_model
+        taken |= with_rows(module, side.weight(module_name)).written()
     # Without a mapping default of its own: core's is shared between calls.
-    patches = core.load_lora(tensors, {**clip_keys, **model_keys}, log_missing=False)
-    names = {**clip_keys, **model_keys}
-    rest = [module for module in facts.modules if module not in names]
-    text = [module for module in rest if is_text_encoder(module)] if clip is None else []
-    unmatched = tuple(module for module in rest if module not in text)
-    in_clip = set(map(plain, clip_keys.values()))
-    on_clip = {key: patch for key, patch in patches.items() if plain(key) in in_clip}
-    on_model = {key: patch for key, patch in patches.items() if plain(key) not in in_clip}
-    if not patches or len(unmatched) == len(facts.modules) - len(text):
-        raise ValueError(mismatch(name, facts, model, text))
-    return Loaded(name, facts, on_model, on_clip, unmatched, len(text))
+    patches = core.load_lora(taken, {name: names[name] for name in found.fitting}, log_missing=False)
+    found = with_refused(found, names, patches)
+    in_clip = set(map(plain, on_clip.names.values())) if on_clip else set()
+    for_model = {key: patch for key, patch in patches.items() if plain(key) not in in_clip}
+    for_clip = {key: patch for key, patch in patches.items() if plain(key) in in_clip}
+    return Loaded(name, facts, for_model, for_clip, found)
+
+
+class Weights:
+    """The weights of a model that a LoRA's names stand for. names: name in a file -> core's key, or (key, part of it)."""
+
+    def __init__(self, patcher: Any, names: Mapping[str, Any]) -> None:
+        self.names, self.backup = names, getattr(patcher, "backup", {})
+        self.state: dict[str, Tensor] = patcher.model.state_dict()
+
+    def shapes(self) -> dict[str, tuple[int, ...] | None]:
+        """Name -> shape of the weight or of the part of it; None where it is not known."""
+        return {name: self._shape(key) for name, key in self.names.items()}
+
+    def _shape(self, key: Any) -> tuple[int, ...] | None:
+        weight = self.state.get(plain(key))
+        if weight is None:
+            return None
+        shape = list(weight.shape)
+        if not isinstance(key, str):
+            axis, _, length = key[1]
+            shape[axis] = length
+        return tuple(shape)
+
+    def weight(self, name: str) -> Tensor | None:
+        """The weight before any patch; None for a part of one, and for numbers that are not plain."""
+        key = self.names[name]
+        kept = self.backup.get(key) if isinstance(key, str) else None
+        weight = kept.weight if kept is not None else self.state.get(key) if isinstance(key, str) else None
+        return weight if weight is not None and weight.dtype in PLAIN else None
+
+
+def with_rows(module: Module, weight: Tensor | None) -> Module:
+    """A module of DoRA by rows with the magnitude that core's reading needs; all others as they are."""
+    if weight is None or not is_by_rows(module, weight):
+        return module
+    return replace(module, parts={**module.parts, "dora": with_magnitude(module, weight)})
+
+
+def with_refused(found: Fit, names: Mapping[str, Any], patches: Mapping[Any, Any]) -> Fit:
+    """Modules that core made nothing of, and of two for one weight the first, are no longer among those that fit."""
+    last = {names[name]: name for name in found.fitting}
+    doubled = tuple(name for name in found.fitting if last[names[name]] != name)
+    biases = {name: f"{plain(names[name]).removesuffix('.weight')}.bias" for name in found.fitting}
+    refused = [name for name in found.fitting if names[name] not in patches and biases[name] not in patches]
+    acting = {name: module for name, module in found.fitting.items() if name not in doubled and name not in refused}
+    strangers = found.strangers | {name: (found.fitting[name].kind,) for name in refused}
+    return replace(found, fitting=acting, strangers=strangers, doubled=doubled)
 
 
 def completed(keys: dict[str, Any], diffusers: Mapping[str, str]) -> dict[str, Any]:
-    """Core's map with diffusers' names as newer diffusers and PEFT write them, which core drops in silence."""
+    """Core's map with a UNet's names as newer diffusers, PEFT and OneTrainer write them, which core drops in silence."""
     found = dict(keys)
-    for theirs, ours in diffusers.items():
+    written = {theirs: f"{OWN}{ours}" for theirs, ours in diffusers.items()}
+    written |= {key.removeprefix(OWN): key for key in map(plain, keys.values()) if key.startswith(OWN)}
+    for theirs, ours in written.items():
         if theirs.endswith(".weight"):
             module = theirs.removesuffix(".weight")
-            for prefix in UNET_PREFIXES:
-                for written in {module, module.removesuffix(".0") if module.endswith("to_out.0") else module}:
-                    found.setdefault(f"{prefix}{written}", f"diffusion_model.{ours}")
+            found.setdefault(TWICE + module.replace(".", "_"), ours)
+            for name in {module, module.removesuffix(".0") if module.endswith("to_out.0") else module}:
+                for prefix in UNET_PREFIXES:
+                    found.setdefault(f"{prefix}{name}", ours)
     return found
 
 
 def with_peft(keys: dict[str, Any]) -> dict[str, Any]:
-    """The text encoders' names also as PEFT writes them."""
+    """The text encoders' names also as PEFT and diffusers' oldest scripts write them."""
     found = dict(keys)
     for name, key in keys.items():
         for start in ("text_encoder.", "text_encoder_2."):
             if name.startswith(start):
-                found.setdefault(f"{start}base_model.model.{name[len(start) :]}", key)
+                rest = name[len(start) :]
+                found.setdefault(f"{start}base_model.model.{rest}", key)
+                layer, _, last = rest.rpartition(".")
+                found.setdefault(f"{start}{layer}.{CLIP_ATTENTION.get(last, last)}", key)
+                if start == "text_encoder.":
+                    found.setdefault(f"base_model.model.{rest}", key)
     return found
 
 
@@ -86,14 +158,17 @@ def is_text_encoder(module: str) -> bool:
     )
 
 
-def mismatch(name: str, facts: LoraFacts, model: Any, text: list[str]) -> str:
+def mismatch(name: str, facts: LoraFacts, found: Fit, model: Any) -> str:
     """Why nothing fits, in a sentence."""
     kind = type(model.model.model_config).__name__
     if not facts.modules:
-        some = ", ".join(facts.others[:2]) or "nothing"
-        return f"{name} holds no LoRA (it has {some}): choose a LoRA file"
-    if text and len(text) == len(facts.modules):
+        what = describe(dict.fromkeys(facts.others))
+        seems = f"it seems to be {what}" if what else f"it has {', '.join(facts.others[:2]) or 'nothing'}"
+        return f"{name} holds no LoRA ({seems}): choose a LoRA file"
+    if len(found.text) == found.count:
         return f"{name} changes only the text encoder and clip is not connected: connect it"
+    if len(found.halves) + len(found.strangers) == found.count:
+        return f"{name} has nothing that could act ({'; '.join(found.lines())}): choose another file"
     first = next(iter(facts.modules))
     seems = f"it seems to be for {facts.family}" if facts.family else f"its first module is {first}"
     return f"{name} fits nothing of the model, which is {kind} ({seems}): use it with the kind of model that it was trained for"
@@ -169,12 +244,10 @@ def report(loaded: Loaded, model: Any, weights: Mapping[str, float]) -> str:
     named = [f"{block}{f' x{weights[block]:g}' if block in weights else ''}" for block in order if block in touched]
     lines = [loaded.name, loaded.facts.summary(), f"blocks: {', '.join(named) or 'none'}"]
     lines += [f"text encoder: {len(loaded.clip)} weights"] if loaded.clip else []
-    lines += (
-        [f"{loaded.for_absent_clip} modules are for the text encoder: connect clip to use them"] if loaded.for_absent_clip else []
-    )
-    if loaded.unmatched:
-        lines.append(f"not matched: {len(loaded.unmatched)} modules, such as {', '.join(loaded.unmatched[:SHOWN])}")
-    else:
+    if loaded.fit.text:
+        lines.append(f"{len(loaded.fit.text)} modules are for the text encoder: connect clip to use them")
+    lines += loaded.fit.lines()
+    if not loaded.fit.lines():
         lines.append("every module is matched")
     return "\n".join(lines)
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import folder_paths
+from torch import Tensor
+
+from ...models.lora.files import settings_beside
+from ...models.weights.readers import read_checkpoint
 
 LORAS = "loras"
 NO_LORAS = "put LoRA files into models/loras"
@@ -50,11 +54,11 @@ def lora_stamp(name: str | None) -> int:
     return Path(path).stat().st_mtime_ns if path else 0
 
 
-def read_lora(name: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """(tensors, header) of a LoRA file, read by the host without running anything in it."""
-    comfy_utils = importlib.import_module("comfy.utils")
-    tensors, metadata = comfy_utils.load_torch_file(str(lora_path(name)), safe_load=True, return_metadata=True)
-    return tensors, dict(metadata or {})
+def read_lora(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """(tensors, header) of a LoRA file, read as every file of weights is: nothing in it runs. Raises CheckpointError."""
+    path = lora_path(name)
+    found = read_checkpoint(path)
+    return found.tensors, {**settings_beside(path), **found.metadata}
 
 
 def diffusers_names(model: Any) -> dict[str, str]:

@@ -17,7 +17,7 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = generators.generator_choices(model_files())
+        choices = generators.generator_choices(model_files("generator"))
         return io.Schema(
             node_id="StyleAtelierLoadGenerator",
             display_name="Load Generator",

@@ -9,7 +9,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.generator import Generator, in_range
+from ...models.generation.generator import Generator, in_range, three_colors
 from ...models.generation.latents import of_generator
 from ...models.generation.noise import Noise
 from ...models.generation.projection import Projection, ProjectionSettings, begin, project
@@ -173,4 +173,4 @@ def painted(model: Generator, ws: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
     """The picture of W with its noise, as the host takes it."""
     with torch.no_grad():
         noise = Noise.given([level.to(ws.device) for level in maps]) if maps else Noise("none" if model.always_noisy else "const")
-        return to_image(in_range(model.paint(ws, noise)), None, *wire_format())
+        return to_image(in_range(three_colors(model.paint(ws, noise))), None, *wire_format())

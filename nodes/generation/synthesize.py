@@ -6,7 +6,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.generator import Generator, Placement, in_range
+from ...models.generation.generator import Generator, Placement, alpha_of, in_range, three_colors
 from ...models.generation.latents import Latents, check_fits
 from ...models.generation.noise import Noise
 from ...models.progress import glance
@@ -100,8 +100,9 @@ class Synthesize(io.ComfyNode):
                     stop = min(start + together, count)
                     half = precision == "authors" and device.type != "cpu"
                     source = noise_for(w, noise, [(seed + i) % 2**63 for i in range(start, stop)], device)
-                    pictures = in_range(model.paint(w.values[start:stop].to(device), source, placement, half))
-                    made.append(to_image(pictures, None, *wire_format()))
+                    painted = in_range(model.paint(w.values[start:stop].to(device), source, placement, half))
+                    pictures = three_colors(painted)
+                    made.append(to_image(pictures, alpha_of(painted), *wire_format()))
                     watch.part(0)(stop, count, glance(pictures))
             return torch.cat(made)
 

@@ -8,18 +8,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from math import isfinite
 from typing import Any
 
 import comfy.model_management as mm
 import comfy.utils
 from PIL import Image
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from ...models.progress import Progress
+from ...models.weights.words import shown
 
 PREVIEW_SIDE = 512
 SECONDS_BETWEEN_REPORTS = 0.2
+SECONDS_BETWEEN_LOOKS = 0.05
 STEPS = 1000  # of the bar, for each part of the work
+STEEPEST = 256  # the longer side of a preview over the shorter one
+LONGEST_LINE = 400
 MIB = 1024**2
 
 log = logging.getLogger("style_atelier")
@@ -73,6 +79,22 @@ def every_layer() -> Callable[..., None]:
     return _glance.get() or stop_if_asked
 
 
+class Interruptible(TorchFunctionMode):
+    """Within it every call into PyTorch looks for the person's stop now and then: for work that is no network's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._looked = time.monotonic()
+        self._look = every_layer()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        now = time.monotonic()
+        if now - self._looked > SECONDS_BETWEEN_LOOKS:
+            self._looked = now
+            self._look()
+        return func(*args, **(kwargs or {}))
+
+
 def blocker(reason: str) -> Any:
     """In place of an output's value: nodes that need it do not run, and the person reads why. None on the embedded host."""
     blocks = sys.modules.get("comfy_execution.graph_utils")
@@ -83,6 +105,7 @@ def show(text: str) -> None:
     """Write a line on the node that runs (and in the log); without a server, only in the log."""
     if _glance.get():
         return
+    text = shown(text, LONGEST_LINE)
     log.info("Style Atelier: %s", text)
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     if server is not None and server.last_node_id is not None:
@@ -95,12 +118,34 @@ def warn_of_compiling() -> None:
         show("torch_compile: on a processor compiling takes minutes for each size and gains little; off is quicker here.")
 
 
+class Bar:
+    """The node's bar. All that goes to the host is made sound here: an error in its sender would end the host's process."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = comfy.utils.ProgressBar(max(total, 1))
+
+    def move(self, done: float, total: float, preview: Tensor | None = None) -> None:
+        """Show that `done` of `total` is done, with a preview [1, C, h, w] in 0..1, or none."""
+        total = max(int(total), 1) if isfinite(total) else 1
+        done = min(max(int(done), 0), total) if isfinite(done) else 0
+        self.bar.update_absolute(done, total, None if preview is None else preview_for_host(preview))
+
+
+def preview_for_host(preview: Tensor) -> tuple[str, Image.Image, int] | None:
+    """A preview as the host takes it; None for what is no picture."""
+    try:
+        return ("JPEG", preview_picture(preview), PREVIEW_SIDE)
+    except (ValueError, TypeError, RuntimeError, IndexError, MemoryError):
+        log.warning("A preview of the shape %s cannot be shown.", tuple(preview.shape))
+        return None
+
+
 class Watch:
     """Progress over `parts` parts of work; hand `part(i)` to the i-th. keepable: it raises Kept when the person asks for that."""
 
     def __init__(self, parts: int = 1, keepable: bool = False) -> None:
         self.parts, self.keepable = parts, keepable
-        self.bar = comfy.utils.ProgressBar(parts * STEPS)
+        self.bar = Bar(parts * STEPS)
         self.previewed = 0.0
 
     def part(self, index: int) -> Progress:
@@ -115,24 +160,29 @@ class Watch:
                 raise Kept
             finished = index == self.parts - 1 and done == total
             due = finished or time.monotonic() - self.previewed > SECONDS_BETWEEN_REPORTS
-            picture = None
             if preview is not None and due:
                 self.previewed = time.monotonic()
-                picture = ("JPEG", preview_picture(preview), PREVIEW_SIDE)
-            self.bar.update_absolute(index * STEPS + done * STEPS // total, self.parts * STEPS, picture)
+            self.bar.move(index * STEPS + done * STEPS / max(total, 1), self.parts * STEPS, preview if due else None)
 
         return report
 
 
 def preview_picture(preview: Tensor) -> Image.Image:
-    """A preview [1, 3, h, w] in 0..1, small already, as the host takes it."""
-    pixels = preview[0].detach().float().mul(255).byte()
-    return Image.fromarray(pixels.movedim(0, -1).contiguous().cpu().numpy())
+    """A preview [1, C, h, w] in 0..1, small already, as an RGB picture whose sides the host can fit into a square.
+
+    The host scales the longer side to 512 and rounds the other: of a picture a thousand times as wide as high nothing would stay.
+    """
+    pixels = preview[0, :3].detach().float().nan_to_num(0).clamp(0, 1).mul(255).byte()
+    pixels = pixels if len(pixels) == 3 else pixels[:1].expand(3, -1, -1)
+    picture = Image.fromarray(pixels.movedim(0, -1).contiguous().cpu().numpy())
+    width, height = picture.size
+    least = -(-max(width, height) // STEEPEST)
+    return picture.resize((max(width, least), max(height, least))) if min(width, height) < least else picture
 
 
 def fetch_progress(what: str) -> Callable[[int, int | None], None]:
     """Progress of `what` ("downloading NAME") on the node: a bar, and a line with the amount. Raises on interrupt."""
-    bar = comfy.utils.ProgressBar(1)
+    bar = Bar(1)
     last_time, last_amount = 0.0, -1
 
     def report(done: int, total: int | None) -> None:
@@ -142,7 +192,7 @@ def fetch_progress(what: str) -> Callable[[int, int | None], None]:
             return wanted()
         mm.throw_exception_if_processing_interrupted()
         if total:
-            bar.update_absolute(done, total)
+            bar.move(done, total)
         if time.monotonic() - last_time > SECONDS_BETWEEN_REPORTS and done != last_amount:
             last_time, last_amount = time.monotonic(), done
             show(f"{what}: {done / MIB:.1f}{f' of {total / MIB:.1f}' if total else ''} MiB")

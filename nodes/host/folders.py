@@ -4,34 +4,51 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import folder_paths
 
+from ...models.library.known_files import is_inside, loadable, read_known
 from ...models.weights.catalogue import FileSpec, load_catalogue
 from ...models.weights.download import fetch, settings_from_environment
+from ...models.weights.endings import ENDINGS
+from ...models.weights.files import inside
+from ...models.weights.words import shown
 from .feedback import fetch_progress
 
 FOLDER = "style_atelier"
-EXTENSIONS = {".safetensors", ".sft", ".pth", ".pt", ".ckpt", ".pkl", ".index", ".model", ".onnx", ".json"}
 
 
 def register_folder() -> None:
     """Add models/style_atelier to the host's model folders, after those of extra_model_paths.yaml."""
     own = str(Path(folder_paths.models_dir, FOLDER))
     known, _ = folder_paths.folder_names_and_paths.get(FOLDER, ([], set()))
-    folder_paths.folder_names_and_paths[FOLDER] = ([*known, *([] if own in known else [own])], EXTENSIONS)
+    folder_paths.folder_names_and_paths[FOLDER] = ([*known, *([] if own in known else [own])], set(ENDINGS))
 
 
-def model_files() -> list[str]:
-    """The person's files under models/style_atelier, relative and with forward slashes."""
-    return [name.replace("\\", "/") for name in folder_paths.get_filename_list(FOLDER)]
+def model_files(kind: str = "") -> list[str]:
+    """The person's files under models/style_atelier, relative and with forward slashes, as `Locator.file` takes them: without
+    links that lead out of their folder. kind: only what a loader for it can load, or what nobody has looked into yet.
+    """
+    folders = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
+    known = read_known(folders[0]) if kind and folders else {}
+    found = []
+    for listed in folder_paths.get_filename_list(FOLDER):
+        name = listed.replace("\\", "/")
+        folder = next((folder for folder in folders if is_inside(folder, name)), None)
+        if folder is not None and (not kind or loadable(known, name, folder / name, kind)):
+            found.append(name)
+    return found
 
 
 def file_stamp(choice: str | None) -> int:
     """When the file of this choice was last changed (ns); 0 for a choice that is no file, or comes over a wire (None)."""
-    path = folder_paths.get_full_path(FOLDER, choice) if choice else None
-    return Path(path).stat().st_mtime_ns if path else 0
+    try:
+        path = folder_paths.get_full_path(FOLDER, choice) if choice else None
+        return Path(path).stat().st_mtime_ns if path else 0
+    except (OSError, ValueError, TypeError):  # no name of a file: the node itself says so
+        return 0
 
 
 def temporary_file(suffix: str) -> Path:
@@ -53,12 +70,13 @@ class Locator:
         """A file of the person's under a models/style_atelier folder. Raises ValueError when it is not there."""
         folders = [Path(folder).resolve() for folder in folder_paths.get_folder_paths(FOLDER)]
         for folder in folders:
-            path = (folder / name).resolve()
-            if path.is_relative_to(folder) and path.is_file():
-                return self.remember(path)
+            with suppress(ValueError):
+                path = inside(folder, name)
+                if path.is_file():
+                    return self.remember(path)
         raise ValueError(
-            f"There is no file {name!r} under {folders[0]} (links that lead out of it are not followed): put it there, or "
-            "choose another entry of the list."
+            f"There is no file {shown(name, 80)!r} under {folders[0]} (links that lead out of it are not followed): put it "
+            "there, or choose another entry of the list."
         )
 
     def fetch(self, spec: FileSpec) -> Path:

@@ -10,7 +10,7 @@ import comfy.model_management as mm
 import torch
 
 from ...models.ops.tiling import tile_for_budget
-from .feedback import show
+from .feedback import Interruptible, show
 
 GIB = 1024**3
 MIB = 1024**2
@@ -29,15 +29,19 @@ def free_memory() -> float:
 
 
 def compute(work: Callable[[torch.device], Result], memory: float) -> Result:
-    """Do work that needs no network on the graphics card, or without it when it does not fit there."""
+    """Do work that needs no network on the graphics card, or without it when it does not fit there.
+
+    Between its steps it stops when the person wishes.
+    """
     device = mm.get_torch_device()
     mm.free_memory(memory, device)
-    try:
-        return work(device)
-    except Exception as error:
-        raise_unless_out_of_memory(error)
-    mm.soft_empty_cache()
-    return work(torch.device("cpu"))
+    with Interruptible():
+        try:
+            return work(device)
+        except Exception as error:
+            raise_unless_out_of_memory(error)
+        mm.soft_empty_cache()
+        return work(torch.device("cpu"))
 
 
 def pieces(

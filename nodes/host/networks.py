@@ -12,7 +12,7 @@ import comfy.model_patcher
 import torch
 from torch import Tensor, nn
 
-from .feedback import every_layer
+from .feedback import every_layer, show
 from .folders import Locator
 from .sockets import Hosted
 
@@ -26,6 +26,8 @@ def load(kind: str, choice: str, loader: Callable[[str, Locator], Any]) -> Hoste
         return found
     locator = Locator()
     model = loader(choice, locator)
+    for note in getattr(model, "notes", ()):
+        show(note)
     hosted = Hosted(model, patcher_for(model.module), tuple(locator.files))
     _loaded[kind, choice] = hosted
     return hosted

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import folder_paths
 
-from ...models.weights.numbered import contained
+from ...models.weights.files import inside
+from ...models.weights.words import shown
+from ...models.weights.writing import contained
 
 NONE = "none saved yet"
 
@@ -32,8 +34,11 @@ class Saved:
 
     def stamp(self, name: str) -> int:
         """When the file was last changed (ns); 0 for none."""
-        path = self.folder() / name
-        return path.stat().st_mtime_ns if path.is_file() else 0
+        try:
+            path = inside(self.folder(), name)
+            return path.stat().st_mtime_ns if path.is_file() else 0
+        except (OSError, ValueError):  # no name, or one that leads out: the node itself says so
+            return 0
 
     def place(self, name: str) -> Path:
         """Where to save under a name, without number and suffix. Raises ValueError for names that lead out of the folder."""
@@ -49,6 +54,7 @@ class Saved:
         path = start.with_name(f"{start.name}{self.suffix}")
         if not path.is_file():
             raise ValueError(
-                f"There is no file {name!r} in {self.folder()}: save one with {self.saver}, or choose another of the list"
+                f"There is no file {shown(name, 80)!r} in {self.folder()}: save one with {self.saver}, or choose another of the "
+                "list"
             )
         return path

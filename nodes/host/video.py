@@ -7,6 +7,7 @@ ComfyUI and is imported when a clip is first opened; the embedded host has neith
 from __future__ import annotations
 
 import importlib
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
@@ -38,9 +39,13 @@ class Frame:
 
 
 class Clip(ABC):
-    """Frames in order, and their sound. rate: frames a second. frames: how many, as far as is known. size: height, width."""
+    """Frames in order, and their sound. rate: frames a second. frames: how many, as far as is known. size: height, width.
+
+    pixel: width of a pixel by its height.
+    """
 
     rate: Fraction
+    pixel: Fraction = Fraction(1)
     time_base: Fraction
     frames: int
     size: tuple[int, int]
@@ -82,7 +87,12 @@ class Pictures(Clip):
 
 
 class File(Clip):
-    """A VIDEO of a file, from `start` on for `length` seconds (0: to the end), with the time stamps that it has."""
+    """A VIDEO of a file, from `start` on for `length` seconds (0: to the end), with the time stamps that it has.
+
+    lying: its frames are turned by a quarter to be seen.
+    """
+
+    lying = False
 
     def __init__(self, video: Any, start: float, length: float) -> None:
         self.video, self.trimmed, self.length = video, bool(start or length), length
@@ -91,18 +101,36 @@ class File(Clip):
                 raise ValueError("video holds no pictures: connect another one")
             stream = container.streams.video[0]
             self.rate = Fraction(stream.average_rate or 1)
+            shape = Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
             self.time_base = stream.time_base
             begins = (container.start_time or 0) / importlib.import_module("av").time_base
             self.start = start if self.trimmed else begins
             known = 0 if self.trimmed else stream.frames
-        self.frames = known or max(1, round(video.get_duration() * self.rate))
+        self.frames = known or max(1, round(self._duration() * self.rate))
         first = next(iter(self), None)
         if first is None:
             raise ValueError("video holds no frame that can be read: connect another one, or trim it less")
         self.size = (first.image.shape[1], first.image.shape[2])
+        self.pixel = (1 / shape if self.lying else shape) if shape > 0 else Fraction(1)
 
     def _opened(self) -> Any:
-        return importlib.import_module("av").open(self.video.get_stream_source(), mode="r")
+        """The container. Raises ValueError for a file that is empty, cut short or no clip."""
+        av, source = importlib.import_module("av"), self.video.get_stream_source()
+        try:
+            return av.open(source, mode="r")
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            name = Path(source).name if isinstance(source, (str, Path)) else "the clip"
+            why = getattr(error, "strerror", None) or str(error)
+            raise ValueError(
+                f"video cannot be read ({name}: {why}): it is empty, cut short or no clip, so connect another one"
+            ) from error
+
+    def _duration(self) -> float:
+        """Seconds, as far as the host can tell."""
+        try:
+            return float(self.video.get_duration())
+        except (importlib.import_module("av").error.FFmpegError, OSError, ValueError):
+            return 0.0
 
     def __iter__(self) -> Iterator[Frame]:
         av = importlib.import_module("av")
@@ -113,17 +141,28 @@ class File(Clip):
             stop = zero + round(self.length / self.time_base) if self.length else None
             if self.trimmed:
                 container.seek(zero, stream=stream)
-            for packet in container.demux(stream):
-                try:
-                    decoded = packet.decode()
-                except av.error.InvalidDataError:
-                    continue  # a damaged frame, which players skip too
+            for decoded in self._decoded(container, stream, av):
                 for frame in decoded:
                     if frame.pts is None or (self.trimmed and frame.pts < zero):
                         continue
                     if stop is not None and frame.pts >= stop:
                         return
+                    self.lying = bool(matrix_of(frame)[1])
                     yield Frame(image_of(frame), frame.pts - zero, frame.duration or usual)
+
+    def _decoded(self, container: Any, stream: Any, av: Any) -> Iterator[list[Any]]:
+        """The frames of each packet, without damaged ones, which players skip too, up to where a cut clip ends."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                yield packet.decode()
+            except av.error.InvalidDataError:
+                continue
+            except av.error.FFmpegError:
+                return
 
     def sound(self, output: Any) -> Packets | None:
         container = self._opened()
@@ -208,9 +247,35 @@ def image_of(frame: Any) -> Tensor:
     As floats where the conversion reads no further than the picture, as the host does it; else in 8 bits.
     """
     exact = frame.width % 32 == 0 and not frame.format.name.startswith("yuvj")
-    pixels = torch.from_numpy(frame.to_ndarray(format="gbrpf32le" if exact else "rgb24"))
-    turned = pixels.rot90(round(frame.rotation / 90), (0, 1)) if frame.rotation else pixels
-    return turned[None] if exact else turned[None].float() / 255
+    pixels = turned(torch.from_numpy(frame.to_ndarray(format="gbrpf32le" if exact else "rgb24")), matrix_of(frame))
+    return pixels[None] if exact else pixels[None].float() / 255
+
+
+Matrix = tuple[int, int, int, int]  # a, b, c, d: a point (x, y) is shown at (a x + c y, b x + d y)
+UPRIGHT: Matrix = (1, 0, 0, 1)
+
+
+def matrix_of(frame: Any) -> Matrix:
+    """How a frame is to be turned or mirrored, from the display matrix beside it, as signs."""
+    found = next((part for part in frame.side_data or () if part.type.name == "DISPLAYMATRIX"), None)
+    if found is None:
+        return UPRIGHT
+    a, b, _, c, d = struct.unpack("<5i", bytes(found)[:20])
+    upright = abs(a) + abs(d) >= abs(b) + abs(c)
+    return (_sign(a), 0, 0, _sign(d)) if upright else (0, _sign(b), _sign(c), 0)
+
+
+def _sign(value: int) -> int:
+    return -1 if value < 0 else 1
+
+
+def turned(pixels: Tensor, matrix: Matrix) -> Tensor:
+    """[H, W, C] turned by quarters and mirrored."""
+    a, b, c, d = matrix
+    if b:
+        pixels = pixels.transpose(0, 1)
+    flipped = [axis for axis, sign in ((0, d or b), (1, a or c)) if sign < 0]
+    return (pixels.flip(flipped) if flipped else pixels).contiguous()
 
 
 class Writer:
@@ -229,6 +294,7 @@ class Writer:
         self.stream = self.output.add_stream("h264", rate=clip.rate, options={"crf": str(crf)})
         self.stream.width, self.stream.height, self.stream.pix_fmt = self.width, self.height, "yuv420p"
         codec = self.stream.codec_context
+        codec.sample_aspect_ratio = clip.pixel
         codec.time_base = clip.time_base
         codec.max_b_frames = 0  # so that uneven times stay as they are
         codec.color_primaries = codec.color_trc = codec.colorspace = BT709

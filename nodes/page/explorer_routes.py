@@ -8,13 +8,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ...models.weights.errors import WeightsError
+from .door import Refused, answer, check_origin, read_body
 from .explorer import Explorer, ExplorerError
 
 if TYPE_CHECKING:
     from aiohttp import web
 
 ROUTE = "/style_atelier/explore"
-LONGEST_REQUEST = 1 << 20
 MOST_PANELS = 256
 log = logging.getLogger("style_atelier")
 
@@ -35,13 +35,14 @@ class ExplorerRoutes:
 
     async def picture(self, request: web.Request) -> web.Response:
         """POST {prompt, node, panel, side}: JPEG; 409 when overtaken, 423 while a workflow runs, 400 with a reason."""
-        if request.content_type != "application/json" or (request.content_length or 0) > LONGEST_REQUEST:
-            return _refused("Send a small request as application/json.", 415)
         try:
-            wish = await request.json()
+            check_origin(request.remote, request.headers)
+            wish = await read_body(request)
             graph, node, panel, side = wish["prompt"], str(wish["node"]), str(wish["panel"])[:100], int(wish["side"])
-        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
-            return _refused("The explorer's request has not the form that it should have.", 400)
+        except Refused as refused:
+            return refused.answer()
+        except (ValueError, LookupError, TypeError, OverflowError):
+            return answer({"error": "The explorer's request has not the form that it should have."}, 400)
         self._count += 1
         self._newest.pop(panel, None)  # so that the oldest wishes come first
         mine = self._newest[panel] = self._count
@@ -49,9 +50,9 @@ class ExplorerRoutes:
             self._newest.pop(next(iter(self._newest)))
         async with self._turn:
             if self._newest.get(panel) != mine:
-                return _refused("A newer picture was asked for.", 409)
+                return answer({"error": "A newer picture was asked for."}, 409)
             if self._server.prompt_queue.currently_running:
-                return _refused("A workflow is running; the preview goes on behind it.", 423)
+                return answer({"error": "A workflow is running; the preview goes on behind it."}, 423)
 
             def still_wanted(*_: object) -> None:
                 if self._newest.get(panel) != mine:
@@ -60,12 +61,12 @@ class ExplorerRoutes:
             try:
                 made = await asyncio.to_thread(self._explorer.picture, graph, node, side, still_wanted)
             except Overtaken:
-                return _refused("A newer picture was asked for.", 409)
+                return answer({"error": "A newer picture was asked for."}, 409)
             except (ExplorerError, WeightsError, ValueError) as error:
-                return _refused(str(error), 400)
+                return answer({"error": str(error)}, 400)
             except Exception as error:
                 log.exception("A preview failed")
-                return _refused(f"The preview failed: {error}", 400)
+                return answer({"error": f"The preview failed: {error}"}, 400)
         from aiohttp import web
 
         return web.Response(body=made, content_type="image/jpeg", headers={"Cache-Control": "no-store"})
@@ -78,9 +79,3 @@ def register_explorer() -> bool:
         return False
     server.routes.post(ROUTE)(ExplorerRoutes(server).picture)
     return True
-
-
-def _refused(why: str, status: int) -> web.Response:
-    from aiohttp import web
-
-    return web.json_response({"error": why}, status=status)

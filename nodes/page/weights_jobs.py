@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...models.library.known_files import read_known
 from ...models.weights.catalogue import SIDECAR_SUFFIXES, Catalogue, Entry, FileSpec
 from ...models.weights.download import fetch, settings_from_environment
 from ...models.weights.errors import WeightsError
@@ -119,6 +120,11 @@ def own_files(folders: Sequence[Path], catalogue: Catalogue) -> dict[str, int]:
             if path.is_file() and name not in published and not name.endswith(SIDECAR_SUFFIXES):
                 sizes.setdefault(name, path.stat().st_size)
     return sizes
+
+
+def known_words(folders: Sequence[Path]) -> dict[str, str]:
+    """What the person's own files are, by their path inside the folder, as far as they were looked into."""
+    return {name: known.words for name, known in read_known(folders[0]).items()} if folders else {}
 
 
 class Downloads:

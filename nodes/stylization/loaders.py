@@ -31,7 +31,7 @@ class LoadEncoder(io.ComfyNode):
             search_aliases=["vgg", "vgg19", "vgg16", "encoder loader", "style features", "filter bank"],
             inputs=[
                 io.Combo.Input(
-                    "encoder", options=stylizers.encoder_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "encoder", options=stylizers.encoder_choices(model_files("encoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
                 io.Combo.Input(
                     "pooling",
@@ -69,7 +69,7 @@ class LoadDecoder(io.ComfyNode):
             search_aliases=["adain decoder", "wct decoder", "decoder loader"],
             inputs=[
                 io.Combo.Input(
-                    "decoder", options=stylizers.decoder_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "decoder", options=stylizers.decoder_choices(model_files("decoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
             ],
             outputs=[DecoderSocket.Output(display_name="decoder", tooltip="For Decode Features.")],
@@ -101,7 +101,10 @@ class LoadStylizer(io.ComfyNode):
             ],
             inputs=[
                 io.Combo.Input(
-                    "stylizer", options=stylizers.stylizer_choices(model_files()), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "stylizer",
+                    options=stylizers.stylizer_choices(model_files("stylizer")),
+                    default=BUILT_IN,
+                    tooltip=CHOICE_TOOLTIP,
                 ),
                 io.Boolean.Input(
                     "torch_compile",

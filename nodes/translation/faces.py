@@ -84,16 +84,20 @@ class FaceCrop(io.ComfyNode):
         if background == "white" and area is None:
             raise ValueError("background is white and mask is not connected: connect the mask of the face, or choose keep.")
         boxes = None if bboxes is None else read_boxes(bboxes, "bboxes", picture.batch)
-        squares = []
-        for i in range(picture.batch):
-            box = None if boxes is None else boxes[i]
-            if box is None and area is not None:
-                box = crops.box_in_picture(take(area, i, i + 1)[0], picture.height, picture.width)
-            squares.append(
-                crops.central_square(picture.height, picture.width) if box is None else crops.square_around(box, margin)
-            )
-        rgb = picture.rgb if background == "keep" or area is None else crops.on_white(picture.rgb, take(area, 0, picture.batch))
-        face = crops.cut(rgb, squares, size)
+
+        def work(_: torch.device) -> tuple[list[crops.Square], Tensor]:
+            squares = []
+            for i in range(picture.batch):
+                box = None if boxes is None else boxes[i]
+                if box is None and area is not None:
+                    box = crops.box_in_picture(take(area, i, i + 1)[0], picture.height, picture.width)
+                whole = crops.central_square(picture.height, picture.width)
+                squares.append(whole if box is None else crops.square_around(box, margin))
+            keep = background == "keep" or area is None
+            rgb = picture.rgb if keep else crops.on_white(picture.rgb, take(area, 0, picture.batch))
+            return squares, crops.cut(rgb, squares, size)
+
+        squares, face = compute(work, 0)
         crop = Crop(tuple(squares), picture.height, picture.width, area if background == "white" else None)
         return io.NodeOutput(to_image(face, None, *wire_format()), crop)
 

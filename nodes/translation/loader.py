@@ -31,7 +31,7 @@ class LoadTranslator(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "translator",
-                    options=translators.translator_choices(model_files()),
+                    options=translators.translator_choices(model_files("translator")),
                     default=FIRST_TRANSLATOR,
                     tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
                     "that have no public address say where to get them. Your own files in models/style_atelier are listed "

@@ -6,15 +6,29 @@ import importlib.util
 from typing import Any
 
 import pytest
+import torch
 
 from style_atelier.tests.pack import Pack
 
+PICTURE = torch.zeros(1, 16, 16, 3)
 NODES: dict[str, dict[str, Any]] = {
     "LoadLora": {"model": object(), "lora": "a.safetensors"},
     "LoraInfo": {"lora": "a.safetensors"},
     "MergeLora": {"lora_stack": [("a.safetensors", 1.0, 1.0)]},
     "LoadControlNeXt": {"controlnext": "controlnext-sdxl-anime-canny"},
     "ControlNeXtWeights": {"model": object(), "weights": "controlnext-sdxl-anime-canny"},
+    "StyleTransferSD": {
+        **{"model": object(), "clip": object(), "vae": object()},
+        **{"content": PICTURE, "styles": {"style0": PICTURE}},
+    },
+    "InvertLatent": {"model": object(), "conditioning": [], "latent": {}},
+    "StyleInjection": {"model": object(), "content": object(), "styles": {}},
+    "AttentionObjective": {"model": object(), "conditioning": [], "styles": {}},
+    "OptimizeLatent": {"objective": object(), "vae": object()},
+    "StyleGuidance": {"model": object(), "style": {}},
+    "StyleNoise": {"model": object()},
+    "LoadDEADiff": {"deadiff": "deadiff"},
+    "ApplyDEADiff": {"model": object(), "deadiff": object(), "clip_vision": object(), "pictures": {}},
 }
 
 

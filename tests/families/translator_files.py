@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.families.animegan2.network import AnimeConfig
+from style_atelier.models.families.cartoongan.network import CartoonGANConfig
 from style_atelier.models.families.cyclegan.discriminator import PatchConfig
+from style_atelier.models.families.cyclegan.layout import binomial
 from style_atelier.models.families.cyclegan.network import ResnetConfig
 from style_atelier.models.families.funit import FewShotConfig
 from style_atelier.models.families.munit.network import AdaINGenConfig, ContentConfig
@@ -29,6 +31,8 @@ CONFIGS: dict[str, Any] = {
     "cyclegan-resnet": ResnetConfig(4, 6),
     "cyclegan-patch-discriminator": PatchConfig((4, 8, 16, 32), 3, batch=True),
     "cyclegan-pixel-discriminator": PatchConfig((4, 8), 3, batch=False),
+    "cut": ResnetConfig(4, 6, filtered=True, up="filtered"),
+    "cartoongan": CartoonGANConfig((4, 6, 8), 2),
     "pix2pix-unet": UnetConfig((4, 8, 8, 8, 8, 8), batch=True, biased=False),
     "ugatit": (("genA2B", UGATITConfig(4, 2)), ("genB2A", UGATITConfig(4, 2))),
     "ugatit-tensorflow": (("genA2B", UGATITConfig(4, 2, 32, True)), ("genB2A", UGATITConfig(4, 2, 32, True))),
@@ -54,8 +58,23 @@ def small(identity: str, seed: int = 3) -> dict[str, Tensor]:
         tensors = with_spectral_norm(tensors)
     if identity == "funit":
         tensors = {f"gen_test.{k}": t for k, t in tensors.items()}
+    if identity == "cartoongan":
+        tensors = {cartoongan_name(k): t for k, t in tensors.items()}
     fill(tensors, seed)
-    return tensors
+    return tensors | (cut_filters(CONFIGS[identity]) if identity == "cut" else {})
+
+
+def cartoongan_name(key: str) -> str:
+    """Norms have a scale and a shift."""
+    layer, _, last = key.removeprefix("layers.").rpartition(".")
+    return f"{layer}.{ {'weight': 'scale', 'bias': 'shift'}[last] if layer.startswith('in') else last }"
+
+
+def cut_filters(config: ResnetConfig) -> dict[str, Tensor]:
+    """The constant filters that CUT's files hold."""
+    width, last = config.width, 12 + config.blocks
+    places = {7: (2 * width, 3), 11: (4 * width, 3), last: (4 * width, 4), last + 4: (2 * width, 4)}
+    return {f"model.{n}.filt": binomial(taps).repeat(channels, 1, 1, 1) for n, (channels, taps) in places.items()}
 
 
 def with_spectral_norm(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -164,3 +165,32 @@ def test_progress_reaches_the_hook_and_interrupt_stops() -> None:
         progress.set_hook(None)
     assert seen == [("7", 1, 4, None), ("7", 2, 8, "picture")]
     assert not isinstance(progress.InterruptProcessingException(), Exception)
+
+
+def test_pictures_are_decoded_as_ffmpeg_decodes_them(tmp_path: Path) -> None:
+    """A JPEG with halved colors: the numbers of PyAV's own conversion, which the host uses, not Pillow's."""
+    av = pytest.importorskip("av")
+    from style_atelier.headless.host.core_decoding import decoded
+
+    waves = np.sin(np.arange(211 * 133 * 3).reshape(133, 211, 3) / (7, 50, 3)) * 127 + 128
+    Image.fromarray(waves.astype(np.uint8)).save(tmp_path / "odd.jpg", quality=80, subsampling=2)
+    found = decoded(str(tmp_path / "odd.jpg"))
+    assert found is not None
+    with av.open(str(tmp_path / "odd.jpg")) as container:
+        wanted = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.array_equal((found[0][0].numpy() * 255).round(), wanted)
+    assert found[1].shape == (1, 64, 64)
+
+
+def test_saved_pictures_carry_their_making(tmp_path: Path) -> None:
+    from style_atelier.headless.host import provenance
+
+    prompt, workflow = {"1": {"class_type": "SaveImage", "inputs": {}}}, {"nodes": [], "links": []}
+    with provenance.making(prompt, workflow):
+        core_images.saved(torch.zeros(1, 4, 4, 3), str(tmp_path), "with", "output", 4)
+    core_images.saved(torch.zeros(1, 4, 4, 3), str(tmp_path), "without", "output", 4)
+    with Image.open(tmp_path / "with_00001_.png") as picture:
+        assert json.loads(picture.text["prompt"]) == prompt  # type: ignore[attr-defined]
+        assert json.loads(picture.text["workflow"]) == workflow  # type: ignore[attr-defined]
+    with Image.open(tmp_path / "without_00001_.png") as picture:
+        assert not picture.text  # type: ignore[attr-defined]

@@ -19,7 +19,14 @@ from style_atelier.models.generation.latents import Latents
 from style_atelier.models.generation.mapping import MappingConfig
 from style_atelier.models.library.registry import architecture
 from style_atelier.models.weights.catalogue import load_catalogue
-from style_atelier.tests.families import adaattn_files, cap_vstnet_files, johnson_files, pastiche_files, styleformer_files
+from style_atelier.tests.families import (
+    adaattn_files,
+    cap_vstnet_files,
+    johnson_files,
+    metric_files,
+    pastiche_files,
+    styleformer_files,
+)
 from style_atelier.tests.families.generator_files import filled
 from style_atelier.tests.families.translator_files import CONFIGS, fill, small
 from style_atelier.tests.weights.bundle_writer import write_bundle
@@ -59,6 +66,7 @@ STYLIZERS: dict[str, Callable[[], dict[str, Tensor]]] = {  # as one file of the 
     "adaattn": adaattn_files.small,
     "cap-vstnet": cap_vstnet_files.small,
     "styleformer": lambda: styleformer_files.filled(styleformer_files.SMALL, 0, VIVID),
+    "inception-fid": lambda: metric_files.seeded("inception-fid"),
 }
 
 

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from style_atelier.models.families.controlnext import ControlNeXt, ControlNeXtConfig
+from style_atelier.tests.families.deadiff_files import deadiff_file
 
 CPU = torch.device("cpu")
 COMMON = {
@@ -139,6 +140,17 @@ class Picture:
         return 8
 
 
+class TinyVAE(Picture):
+    """The same with a way in: averages of eight by eight pixels, as many channels as are asked for."""
+
+    def __init__(self, channels: int = 4) -> None:
+        self.channels = channels
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        small = F.avg_pool2d(pixels.movedim(-1, 1)[:, :3], 8).clamp(0.01, 0.99)
+        return torch.logit(small)[:, torch.arange(self.channels) % 3]
+
+
 class TinyCLIP:
     """Stands where a workflow has CLIPLoader."""
 
@@ -174,7 +186,7 @@ class TinyCheckpoint:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:
-        return {"required": {"kind": (["SD15", "SDXL"],)}}
+        return {"required": {"kind": (["SD15", "DEEP_SD15", "SDXL"],)}}
 
     RETURN_TYPES = ("MODEL", "CLIP", "VAE")
     FUNCTION = "load"
@@ -182,9 +194,9 @@ class TinyCheckpoint:
 
     def load(self, kind: str) -> tuple[Any, Any, Any]:
         # The text encoder's pooled output is 32 wide, and six sizes of 256 are behind it.
-        config = SD15 if kind == "SD15" else {**SDXL, "adm_in_channels": 32 + 6 * 256}
-        with torch.inference_mode(False), torch.no_grad():
-            return model(kind, config), text_encoder(), Picture()
+        config = {"SD15": SD15, "DEEP_SD15": DEEP_SD15}.get(kind, {**SDXL, "adm_in_channels": 32 + 6 * 256})
+        # In inference mode, as the host's own loader makes a model.
+        return model("SDXL" if kind == "SDXL" else "SD15", config), text_encoder(), TinyVAE()
 
 
 def place_loras(folder: Path, names: Iterable[str]) -> None:
@@ -199,6 +211,12 @@ def place_loras(folder: Path, names: Iterable[str]) -> None:
                 tensors[f"{module}.lora_up.weight"] = torch.randn(tensor.shape[0], 2, generator=drawn) * 0.2
                 tensors[f"{module}.lora_down.weight"] = torch.randn(2, tensor.shape[1], generator=drawn) * 0.2
         save_file(tensors, str(folder / name), {"ss_output_name": name})
+
+
+def place_deadiff(path: Path) -> None:
+    """A small file as DEADiff's authors write it, which fits the deep tiny SD1.5."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": deadiff_file()}, path)
 
 
 def place_controlnext(folder: Path) -> None:

@@ -29,6 +29,8 @@ NOTES = ("MarkdownNote", "Note")
 BUTTONS = ("upload",)
 NO_FILES: Any = None  # are needed by what is built in
 MIXED, MIXED_WEIGHTS = ("painting.jpg", "painting_pond.jpg"), (2.0, 1.0)
+HALF_A_SECOND = {"start_time": 1.0, "duration": 0.5}  # of a clip, there too; its second scene begins with frame 6
+FEW_LESSONS = {"steps": 6, "size": 32, "batch": 2, "minutes": 0, "if_there": "begin anew"}  # of a training, likewise
 FEW_STEPS = {"steps": 15, "coarse_steps": 5, "seconds": 0}  # of an optimization, where a test asks only that it runs
 
 
@@ -112,6 +114,7 @@ def paint(path: Path) -> None:
 def published(workflow: dict[str, Any]) -> set[str]:
     """Names of the catalogue's entries that this workflow loads."""
     chosen = {node["widgets_values"][0] for node in workflow["nodes"] if node["type"].startswith("StyleAtelierLoad")}
+    chosen |= {node["widgets_values_named"].get("network") for node in workflow["nodes"] if "widgets_values_named" in node}
     return {entry.name for entry in load_catalogue().entries} & chosen
 
 
@@ -158,15 +161,22 @@ def api_prompt(workflow: dict[str, Any]) -> dict[str, Any]:
 def with_stand_ins(comfy: Comfy, prompt: dict[str, Any]) -> dict[str, Any]:
     """The same with golden files where `place_weights` put them in place of published ones."""
     for node in prompt.values():
-        own = golden_weights.instead_of(str(node["inputs"].get("stylizer")))
-        if (comfy.base / "models" / "style_atelier" / own).is_file():
-            node["inputs"]["stylizer"] = own
+        for key in ("stylizer", "network"):
+            own = golden_weights.instead_of(str(node["inputs"].get(key)))
+            if (comfy.base / "models" / "style_atelier" / own).is_file():
+                node["inputs"][key] = own
     return prompt
 
 
 def shortened(prompt: dict[str, Any]) -> dict[str, Any]:
-    """The same with few steps for its optimizations."""
+    """The same with few steps for its optimizations and trainings, and few frames between keyframes."""
     for node in prompt.values():
+        if node["class_type"] == "Video Slice":
+            node["inputs"] |= HALF_A_SECOND
+        if node["class_type"] == "StyleAtelierPropagateKeyframes":
+            node["inputs"]["frames"] = "0, 6"
+        if node["class_type"] == "StyleAtelierTrainStylizer":
+            node["inputs"] |= FEW_LESSONS
         if "seconds" in node["inputs"]:
             node["inputs"] |= {key: value for key, value in FEW_STEPS.items() if key in node["inputs"]}
     return prompt

@@ -20,7 +20,8 @@ from style_atelier.models.families.styleformer.network import StyleFormerConfig
 from style_atelier.models.library import stylizers
 from style_atelier.models.library.registry import architecture, architectures, open_checkpoint, recognize
 from style_atelier.models.weights.errors import WeightsError
-from style_atelier.tests.families import adaattn_files, generator_files, johnson_files, pastiche_files
+from style_atelier.tests.families import adaattn_files, generator_files, johnson_files, metric_files, pastiche_files
+from style_atelier.tests.families.deadiff_files import deadiff_file
 from style_atelier.tests.families.styleformer_files import styleformer_file
 from style_atelier.tests.families.translator_files import CONFIGS, small
 
@@ -57,12 +58,16 @@ def example(known: Architecture) -> dict[str, Tensor]:
         return generator_files.small(identity)
     if identity == "controlnext":
         return ControlNeXt(CONTROLNEXT).state_dict()
+    if identity == "deadiff":
+        return deadiff_file()
     if identity == "styleformer":
         return styleformer_file(STYLEFORMER)
     if identity in johnson_files.CONFIGS:
         return johnson_files.published(identity)
     if identity in pastiche_files.FILES:
         return pastiche_files.FILES[identity]()
+    if known.kind == "metric":
+        return metric_files.FILES[identity]()
     if identity.startswith("microast"):
         return known.build(MICROAST).state_dict()
     if identity.startswith("adaattn-"):
@@ -113,12 +118,16 @@ def test_recognized_by_one_and_builds(known: Architecture) -> None:
         assert config == configs[known.id]
     elif known.id == "styleformer":
         assert config == STYLEFORMER
+    elif known.kind == "metric":
+        assert config == metric_files.CONFIGS[known.id]()
     elif known.id.startswith("microast"):
         assert config == MICROAST
     elif known.id.startswith("adaattn"):
         assert config == (adaattn_files.CONFIGS | adaattn_files.PART_CONFIGS)[known.id]
     elif known.id == "cap-vstnet":
         assert config == REVERSIBLE
+    elif known.id == "deadiff":
+        assert (config.word, config.width, len(config.joint)) == ("style", 32, 16)
     elif known.id.startswith("ghiasi"):
         assert config.vector == pastiche_files.VECTOR
     else:

@@ -60,6 +60,39 @@ def paint(pack: Pack, content: object, *styles: object, **inputs: object) -> Any
     return pack.run("NeuralStyle", content=content, styles=grown, **inputs)
 
 
+PATCHES = {"method": "patches", "guide_weight": 4.0, "patch": 5, "uniformity": 500.0}
+SCAN = {"method": "scan order", "coherence": 5.0}
+QUILTING = {"method": "quilting", "block": 12, "tolerance": 0.1}
+GROWN = {"method": "pixel by pixel", "window": 11}
+
+
+def learn(pack: Pack, method: object = PATCHES, **inputs: object) -> Any:
+    given = {name: picture(1, 24, 24, 3) for name in ("before", "after", "images")}
+    return pack.run("ImageAnalogy", method=method, **{**given, **inputs})
+
+
+def by_example(pack: Pack, **inputs: object) -> Any:
+    return pack.run("StylizeByExample", **{"style": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def weave(pack: Pack, method: object = QUILTING, **inputs: object) -> Any:
+    return pack.run("SynthesizeTexture", method=method, **{"texture": picture(1, 24, 24, 3), "width": 32, "height": 32, **inputs})
+
+
+def transfer(pack: Pack, **inputs: object) -> Any:
+    return pack.run("TextureTransfer", **{"texture": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
+
+
+def propagate(pack: Pack, *painted: object, **inputs: object) -> Any:
+    keys = {f"painted{i}": each for i, each in enumerate(painted)}
+    return pack.run("PropagateKeyframes", painted=keys, **{"images": picture(3, 24, 24, 3), **inputs})
+
+
+def transfer(pack: Pack, *styles: object, **inputs: object) -> Any:
+    given = {"model": object(), "clip": object(), "vae": object(), "content": picture(1, 8, 8, 3), **inputs}
+    return pack.run("StyleTransferSD", styles={f"style{i}": style for i, style in enumerate(styles)}, **given)
+
+
 def follow(pack: Pack, **inputs: object) -> Any:
     return pack.run("TextObjective", **{"clip": object(), "clip_vision": object(), "image": picture(1, 8, 8, 3), **inputs})
 
@@ -101,6 +134,10 @@ def test_transparency_is_kept_and_the_styles_is_ignored(pack: Pack) -> None:
 
 
 CASES: dict[str, tuple[Case, str]] = {
+    "measures: nothing to compare": (lambda p: p.run("MeasurePair", image=picture(1, 8, 8, 3)), "content and style are both"),
+    "measures: no pictures": (lambda p: p.run("MeasureSets"), "results has no pictures"),
+    "measures: no stylizers": (lambda p: p.run("RankStylizers", stylizers={}), "stylizers holds none"),
+    "measures: an empty report": (lambda p: p.run("Report", measures={}), "measures holds nothing"),
     "empty batch": (lambda p: stylize(p, torch.zeros(0, 8, 8, 3)), "content holds no picture"),
     "empty style": (lambda p: stylize(p, picture(1, 8, 8, 3), torch.zeros(0, 8, 8, 3)), "style 1 holds no picture"),
     "no pixels": (lambda p: stylize(p, torch.zeros(1, 0, 8, 3)), "content holds no picture"),
@@ -192,9 +229,63 @@ CASES: dict[str, tuple[Case, str]] = {
     "text: no picture": (lambda p: follow(p, image=torch.zeros(0, 8, 8, 3)), "image holds no picture"),
     # the embedded host has no CLIP at all; a real one looks at what is connected
     "text: no CLIP": (lambda p: follow(p), "asks CLIP, which needs a real ComfyUI|clip_vision is not a vision model"),
+    "sd: no painting": (lambda p: transfer(p), "styles holds no picture: connect at least one painting"),
+    "sd: no photo": (lambda p: transfer(p, picture(1, 8, 8, 3), content=NAN[:0]), "content holds no picture"),
+    "sd: weights": (lambda p: transfer(p, picture(1, 8, 8, 3), style_weights="1, 2"), "style_weights has 2 numbers"),
+    "sd: masks": (
+        lambda p: transfer(p, *[picture(1, 8, 8, 3)] * 2, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
+        "content_masks holds 1 masks for 2 styles",
+    ),
+    "sd: black mask": (
+        lambda p: transfer(p, picture(1, 8, 8, 3), content_masks={"content_mask0": torch.zeros(1, 8, 8)}),
+        "content_mask0 is all black",
+    ),
     "no such file": (lambda p: p.run("LoadStylizer", stylizer="gone.pth"), "There is no file 'gone.pth'"),
     "outside": (lambda p: p.run("LoadStylizer", stylizer="../../etc/passwd"), "There is no file"),
     "absolute": (lambda p: p.run("LoadEncoder", encoder="/etc/passwd"), "There is no file"),
+}
+
+
+def pictures(pack: Pack, *images: torch.Tensor, **inputs: object) -> Any:
+    cuts = {"folder": "none", "every": 12, "smallest_cut": 0.5, "largest_cut": 1.0, "flip": True, "color": 0.0, "memory": 512}
+    return pack.run("PictureSet", **{key: [value] for key, value in (cuts | inputs).items()}, images=list(images) or None)
+
+
+def train(pack: Pack, **inputs: object) -> Any:
+    family = {"family": "Fast network of one style (Johnson)", "width": "small", "content_weight": 1.0, "style_weight": 1.0}
+    given = {"styles": pictures(pack, picture(1, 24, 24, 3)), "family": family, "name": "bad", "steps": 1, "size": 16}
+    return pack.run("TrainStylizer", **(given | inputs))
+
+
+ADAATTN = {"family": "AdaAttN", "style_weight": 1.0, "local_weight": 1.0}
+DISTILL = {"family": "Distill pairs into a fast network", "width": "small"}
+CASES |= {
+    "pictures: none": (lambda p: pictures(p), "there are no pictures: choose a folder, or connect images or a video"),
+    "pictures: not a number": (lambda p: pictures(p, NAN), "images holds values that are not numbers"),
+    "pictures: empty": (lambda p: pictures(p, torch.zeros(0, 8, 8, 3)), "images holds no picture"),
+    "pictures: gone": (lambda p: pictures(p, folder="gone"), "folder 'gone' is not in"),
+    "pictures: outside": (lambda p: pictures(p, folder="../.."), r"folder '../..' is not in"),
+    "pictures: cuts": (
+        lambda p: pictures(p, picture(1, 8, 8, 3), smallest_cut=0.9, largest_cut=0.2),
+        "smallest_cut 0.9 is above largest_cut 0.2: exchange them",
+    ),
+    "train: a picture": (lambda p: train(p, styles=picture(1, 8, 8, 3)), "styles is not a set of pictures: connect Picture Set"),
+    "train: nothing": (lambda p: train(p, styles=None), "styles is not a set of pictures"),
+    "train: contents": (lambda p: train(p, contents=picture(1, 8, 8, 3)), "contents is not a set of pictures"),
+    "train: size": (lambda p: train(p, size=20), "size 20 is not a multiple of 8: write 16"),
+    "train: outside": (lambda p: train(p, name="../../x"), "leads out of"),
+    "train: no name": (lambda p: train(p, name=" "), "leads out of"),
+    "train: not a number": (lambda p: train(p, sample_photo=NAN), "sample_photo holds values that are not numbers"),
+    "train: another family": (
+        lambda p: train(p, start_from=p.run("LoadStylizer", stylizer=POCKET)),
+        "start_from is Pocket, not a fast network of one style: connect one of that family, or nothing",
+    ),
+    "train: nothing to start from": (lambda p: train(p, family=ADAATTN), "start_from is needed for AdaAttN"),
+    "train: no pairs": (lambda p: train(p, family=DISTILL), "contents and targets are both needed to distill"),
+    "train: odd pairs": (
+        lambda p: train(p, family=DISTILL, contents=pictures(p, picture(2, 8, 8, 3)), targets=pictures(p, picture(3, 8, 8, 3))),
+        "2 and 3 pictures cannot be paired",
+    ),
 }
 
 
@@ -296,6 +387,51 @@ CASES |= {
         lambda p: paint(p, *[picture(1, 8, 8, 3)] * 3, content_masks={"content_mask0": torch.ones(1, 8, 8)}),
         "content mask 2 is missing",
     ),
+    "analogy: nan": (lambda p: learn(p, before=NAN), "before holds values that are not numbers"),
+    "analogy: tiny": (lambda p: learn(p, images=picture(1, 8, 8, 3)), "images is 8x8 pixels and at least 11x11 are needed"),
+    "analogy: too large": (lambda p: learn(p, SCAN, size=1024, before=picture(1, 512, 512, 3)), "too large for the scan order"),
+    "analogy: no mask": (lambda p: learn(p, mask=torch.zeros(1, 8, 8)), "mask is all black"),
+    "example: no batch": (lambda p: by_example(p, style=picture(24, 24, 3)), "style is not a batch"),
+    "example: tiny": (lambda p: by_example(p, style=picture(1, 5, 24, 3)), "style is 24x5 pixels"),
+    "example: one region": (lambda p: by_example(p, regions=torch.ones(1, 8, 8)), "style_regions is missing"),
+    "example: half a guide": (
+        lambda p: by_example(p, style_guides={"style_guide0": picture(1, 24, 24, 3)}),
+        "target_guide0 is missing",
+    ),
+    "example: weights": (
+        lambda p: by_example(
+            p,
+            style_guides={"style_guide0": picture(1, 24, 24, 3)},
+            target_guides={"target_guide0": picture(1, 24, 24, 3)},
+            guide_weights="1, 2",
+        ),
+        "guide_weights has 2 numbers",
+    ),
+    "example: tap": (
+        lambda p: by_example(p, encoder=p.run("LoadEncoder", encoder=POCKET), tap="relu9_9"),
+        "tap: the encoder Pocket",
+    ),
+    "keyframes: nothing": (lambda p: propagate(p, picture(1, 24, 24, 3), images=None), "neither video nor images is connected"),
+    "keyframes: none painted": (lambda p: propagate(p), "painted is not connected"),
+    "keyframes: numbers": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="0, 1"),
+        "frames names 2 frames and 1 are painted",
+    ),
+    "keyframes: words": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="first"),
+        "frames 'first' is not a list of numbers",
+    ),
+    "keyframes: beyond": (
+        lambda p: propagate(p, picture(1, 24, 24, 3), frames="7"),
+        "frames names frame 7 and the clip ends with 2",
+    ),
+    "keyframes: twice": (lambda p: propagate(p, picture(2, 24, 24, 3), frames="1, 1"), "must be different numbers"),
+    "keyframes: tiny": (lambda p: propagate(p, picture(1, 8, 8, 3), images=picture(2, 8, 8, 3)), "the clip is 8x8 pixels"),
+    "texture: infinite": (lambda p: weave(p, texture=NAN / 0), "texture holds values that are not numbers"),
+    "texture: tiny": (lambda p: weave(p, GROWN, texture=picture(1, 8, 8, 3)), "texture is 8x8 pixels and at least 11x11"),
+    "texture: too large": (lambda p: weave(p, GROWN, texture=picture(1, 300, 300, 3)), "too large to work pixel by pixel"),
+    "transfer: a latent": (lambda p: transfer(p, texture={"samples": 0}), "texture is not a batch"),
+    "transfer: tiny": (lambda p: transfer(p, texture=picture(1, 4, 8, 3)), "texture is 8x4 pixels"),
 }
 
 

@@ -12,6 +12,9 @@ from style_atelier.tests.pack import Pack
 
 SNAPSHOT = Path(__file__).with_name("schema.json")
 DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer", "network"}
+DEPENDS_ON_FILES |= {f"{which}_folder" for which in ("results", "references", "contents", "photos", "paintings")}
+DEPENDS_ON_FILES = {"folder", "encoder", "decoder", "stylizer"}
 DEPENDS_ON_FILES = {"encoder", "decoder", "stylizer"}
 SEEDS = ("seed", "noise_seed")  # the page puts "randomize" behind these, where the schema does not say otherwise
 KEPT = ("optional", "default", "min", "max", "step", "multiline", "advanced")
@@ -50,7 +53,7 @@ def test_schemas_are_those_of_the_snapshot(pack: Pack, request: pytest.FixtureRe
 
 
 def test_schemas_are_valid_and_complete(pack: Pack) -> None:
-    assert len(pack.schemas) == 54
+    assert len(pack.schemas) == 78
     for name, schema in pack.schemas.items():
         schema.validate()
         assert name.startswith("StyleAtelier")

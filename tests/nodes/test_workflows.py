@@ -38,6 +38,14 @@ NAMES = [
     "controlnext_canny_sdxl",
     "controlnext_and_lora",
     "merge_loras",
+    "styleid_photo",
+    "styleid_two_regions",
+    "styleid_from_parts",
+    "texture_by_attention",
+    "style_guidance",
+    "style_noise_against_plain",
+    "deadiff_style_and_prompt",
+    "deadiff_content_and_style",
     "neural_style",
     "gatys_from_parts",
     "reconstruct_content",
@@ -61,6 +69,19 @@ NAMES = [
     "region_styles",
     "clip_of_48_frames",
     "compare_stylizers",
+    "filter_from_one_example",
+    "painted_with_patches",
+    "keyframes_to_clip",
+    "texture_by_quilting",
+    "picture_made_of_a_texture",
+    "measure_results",
+    "rank_stylizers",
+    "paper_table",
+    "teach_one_painting",
+    "paintings_in_one_network",
+    "teach_adain_your_photos",
+    "distill_neural_style",
+    "go_on_training",
 ]
 CORE = {
     "LoadImage",
@@ -75,14 +96,19 @@ CORE = {
 }
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
+DIFFUSION |= {"Canny", "ControlNetApplyAdvanced", "VAEEncode", "ImageScale"}
 VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style
 SAMPLES = set(install.SAMPLES.values())
 OFFSET = "sd_xl_offset_example-lora_1.0.safetensors"
+UNTRAINED = {"styleid_photo", "styleid_two_regions", "styleid_from_parts", "texture_by_attention", "style_guidance"}
+UNTRAINED |= {"style_noise_against_plain"}
 OPTIMIZED = {"neural_style", "reconstruct_content", "reconstruct_style", "two_regions_two_styles", "gatys_keep_colors"}
 OPTIMIZED |= {"coarse_and_fine", "texture_synthesis", "brushwork_by_patches", "text_driven", "large_print"}
+TAUGHT = {"teach_one_painting", "paintings_in_one_network", "teach_adain_your_photos", "distill_neural_style"}
 DOWNLOADED = {
     "wct_multi_level": {"wct-16x"},
     "photo_to_van_gogh": {"cyclegan-style-vangogh"},
@@ -104,6 +130,9 @@ DOWNLOADED = {
     "controlnext_canny_sdxl": {"controlnext-sdxl-anime-canny"},
     "controlnext_and_lora": {"controlnext-sdxl-anime-canny", OFFSET},
     "merge_loras": {OFFSET, "my_style_b_lora.safetensors"},
+    **{name: set() for name in UNTRAINED},  # with nothing but the checkpoint
+    "deadiff_style_and_prompt": {"deadiff"},
+    "deadiff_content_and_style": {"deadiff"},
     **{name: set() for name in OPTIMIZED},  # with the encoder that the preset or the objectives name themselves
     "gatys_from_parts": {"Pocket VGG (built-in)"},
     "johnson_candy": {"johnson-candy"},
@@ -116,7 +145,12 @@ DOWNLOADED = {
     "style_saved_and_reused": {POCKET, SAVED_STYLE},
     "region_styles": {"microast"},
     "clip_of_48_frames": {"microast"},
+    **{name: set() for name in ("painted_with_patches", "texture_by_quilting", "picture_made_of_a_texture")},
     "compare_stylizers": {POCKET, "microast", "wct-16x", "johnson-candy"},
+    "rank_stylizers": {POCKET, "microast", "wct-16x"},
+    "paper_table": {POCKET, "microast"},
+    **{name: set() for name in TAUGHT},  # from nothing
+    "go_on_training": {"cin-monet"},
 }
 DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
 WIDGETS = ("COMBO", "FLOAT", "INT", "STRING", "BOOLEAN", DYNAMIC)

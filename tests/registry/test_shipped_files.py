@@ -15,15 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADERS = {"models/weights/download.py", "models/weights/transfer.py"}
 # what the scan is known to flag, in any text file
 ANYWHERE = [
-    r"os\.environ",
-    r"os\.getenv\(",
-    r"subprocess\.\w+\(",
+    r"(?<!\w)environ(?!\w)",
+    r"getenv",
+    r"(?<!\w)subprocess(?!\w)",
     r"os\.system\(",
-    r"(?<![\w.])eval\(",
-    r"\.eval\(\)",
-    r"(?<![\w.])exec\(",
-    r"(?<![\w.])compile\(",
-    r"re\.compile\(",
+    r"(?<!\w)eval\(",
+    r"(?<!\w)exec\(",
+    r"(?<!\w)compile\(",
     r"raw\.githubusercontent\.com",
     r"git\+https?:",
     r"(?<!\w)cryptography(?!\w)",
@@ -91,6 +89,7 @@ def test_no_tests_and_no_weights_but_the_built_in_ones() -> None:
         "models/encoders/pocket_vgg.safetensors",
         "models/families/cyclegan/night.safetensors",
         "models/families/pocket/pocket.safetensors",
+        "models/metrics/heads.safetensors",
     ]
 
 

@@ -13,17 +13,20 @@ ROOT = Path(__file__).resolve().parents[2]
 MODELS = (
     ("progress",),
     ("ops", "weights"),
-    ("canvas", "encoders", "lora", "video"),
-    ("decoders", "generation", "objectives", "translation"),
+    ("canvas", "diffusion", "encoders", "lora", "video"),
+    ("classical", "decoders", "generation", "objectives", "translation"),
     ("metrics", "optimization", "stylization"),
+    ("training",),
     ("architecture",),
     ("families",),
-    ("library", "training"),
+    ("library",),
 )
 NODES = (
     ("host",),
-    ("generation", "stylization"),
+    ("classical", "generation", "stylization"),
     ("diffusion", "optimization", "page", "translation"),
+    ("measures",),
+    ("training",),
     ("__init__",),
 )
 FLOORS = pytest.mark.parametrize(("top", "floors"), [("models", MODELS), ("nodes", NODES)])

@@ -270,9 +270,12 @@ CASES: dict[str, tuple[Case, str]] = {
     "a decoder": (lambda p, f: load(p, f, "adain_small/decoder.pth"), "is a decoder (AdaIN decoder), not a translator"),
     "a Stable Diffusion file": (
         lambda p, f: saved(p, f, "sd.ckpt", {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(2, 2)}),
-        "it seems to be a Stable Diffusion checkpoint",
+        "seems to be a Stable Diffusion checkpoint: put it into models/checkpoints",
     ),
-    "a LoRA": (lambda p, f: saved(p, f, "lora.pt", {"unet.lora_down.weight": torch.zeros(2, 2)}), "it seems to be a LoRA"),
+    "a LoRA": (
+        lambda p, f: saved(p, f, "lora.pt", {"unet.lora_down.weight": torch.zeros(2, 2)}),
+        "seems to be a LoRA: put it into models/loras",
+    ),
     "something else": (lambda p, f: saved(p, f, "odd.pt", {"thing": torch.zeros(2, 2)}), "its first tensors are thing"),
     "depth maps for pictures": (
         lambda p, f: saved(p, f, "depth.pth", built(ResnetConfig(4, 6, inputs=1))),

@@ -16,7 +16,16 @@ from style_atelier.models.weights.catalogue import CATALOGUE, load_catalogue
 from style_atelier.models.weights.errors import WeightsError
 
 # Nobody has published hashes of these: they are recorded on first use.
-UNHASHED = ("cyclegan-", "pix2pix-", "stargan2-animal-faces", "stylegan2-", "stylegan3-", "controlnext-")
+UNHASHED = (
+    "cyclegan-",
+    "pix2pix-",
+    "stargan2-animal-faces",
+    "stylegan2-",
+    "stylegan3-",
+    "controlnext-",
+    "art-inception",
+    "deadiff",
+)
 
 
 def test_written_back_it_is_the_same_file():
@@ -40,13 +49,13 @@ def test_every_file_is_known_by_some_hash_and_pinned():
         for spec in entry.files:
             assert spec.sha256 or spec.sha256_prefix or spec.git_blob or entry.name.startswith(UNHASHED) or spec.manual, spec.path
             moving = [url for url in spec.urls if "/main/" in url or "/master/" in url]
-            # No hash of ControlNeXt's files is published: the first download is recorded, and compared ever after.
-            assert not moving or spec.sha256 or entry.architecture == "controlnext", spec.path
+            # No hash of these files is published: the first download is recorded, and compared ever after.
+            assert not moving or spec.sha256 or entry.architecture in ("controlnext", "deadiff", "inception-art"), spec.path
 
 
 def test_every_family_of_translators_has_rows():
     rows = [entry for entry in load_catalogue().entries if entry.kind == "translator"]
-    known = {"cyclegan-resnet", "pix2pix-unet", "ugatit-tensorflow", "photo2cartoon", "animegan2"}
+    known = {"cyclegan-resnet", "pix2pix-unet", "ugatit-tensorflow", "photo2cartoon", "animegan2", "cut", "cartoongan"}
     assert {entry.architecture for entry in rows} == known | {"stargan", "stargan2", "munit", "funit"}
     assert len([entry for entry in rows if entry.architecture == "cyclegan-resnet"]) == 18
 

@@ -142,7 +142,7 @@ def test_the_loader_says_what_it_seems_to_be(tmp_path: Path) -> None:
         name: Persistent(name, **module(_buffers=OrderedDict(x=OldTensor(torch.ones(1))))) for name in ("synthesis", "mapping")
     }
     path.write_bytes(pickle.dumps(official(G_ema=generator(_modules=OrderedDict(parts)))))
-    with pytest.raises(CheckpointError, match="it seems to be a StyleGAN generator"):
+    with pytest.raises(CheckpointError, match="seems to be a StyleGAN generator"):
         open_checkpoint(path)
 
 

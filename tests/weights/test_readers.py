@@ -209,7 +209,7 @@ HOSTILE = {
     "cut legacy early": (saved(STATE, False)[:60], "cut short or damaged"),
     "zip bomb": (packed(saved({"w": torch.zeros(1 << 20)})), "unpack to more than it is"),
     "torchscript": (scripted(), "TorchScript"),
-    "a list": (saved([torch.ones(1)]), "holds a list"),
+    "a list": (saved([1.0, 2.0]), "holds a list"),
     "a tensor": (saved(torch.ones(1)), "holds a Tensor"),
     "no tensors": (saved({"conv.weight": [1, 2, 3], "epoch": 3}), "holds no tensors"),
     "absurd view": (saved({"w": BIG}), "more than the file holds"),

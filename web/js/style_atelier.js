@@ -1,5 +1,6 @@
 // @ts-check
-// The page's side of Style Atelier: a weights panel on the pack's own loader nodes, the explorer on nodes that pick points of W.
+// The page's side of Style Atelier: a weights panel on the pack's own loader nodes, the explorer on nodes that pick points of W,
+// the training panel on nodes that train.
 
 import { app } from "../../../scripts/app.js";
 import { LAYOUTS } from "./explorer_layout.js";
@@ -7,6 +8,7 @@ import { addExplorer } from "./explorer_panel.js";
 import { addKeepButton } from "./keep_button.js";
 import { nameSockets } from "./socket_names.js";
 import "./templates_order.js";
+import { addTraining } from "./training_panel.js";
 import { addWeightsPanel } from "./weights_panel.js";
 
 /** The combo that each loader node chooses its weights with. */
@@ -18,6 +20,7 @@ const LOADERS = {
   StyleAtelierLoadGenerator: "generator",
   StyleAtelierLoadControlNeXt: "controlnext",
   StyleAtelierControlNeXtWeights: "weights",
+  StyleAtelierLoadDEADiff: "deadiff",
 };
 
 app.registerExtension({
@@ -34,6 +37,14 @@ app.registerExtension({
   /** @param {any} node */
   nodeCreated(node) {
     if (node.comfyClass in LAYOUTS) addExplorer(node);
+  },
+});
+
+app.registerExtension({
+  name: "StyleAtelier.Training",
+  /** @param {any} node */
+  nodeCreated(node) {
+    if (node.comfyClass === "StyleAtelierTrainStylizer") addTraining(node);
   },
 });
 

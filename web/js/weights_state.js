@@ -29,7 +29,10 @@ export function describe(status, choice) {
   const entry = status.entries.find((each) => each.name === choice || each.title === choice);
   if (entry) return ofEntry(entry, status.refusal);
   const bytes = status.own_files[choice.replaceAll("\\", "/")];
-  return bytes === undefined ? plain("unknown") : plain("ownFile", { size: size(bytes) });
+  if (bytes === undefined) return plain("unknown");
+  const view = plain("ownFile", { size: size(bytes) });
+  const words = status.own_words?.[choice.replaceAll("\\", "/")];
+  return words ? { ...view, license: words, hint: words } : view;
 }
 
 /** @param {string} state @param {Record<string, string>} [values] @returns {View} */

@@ -10,7 +10,7 @@ import { api } from "../../../scripts/api.js";
  * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number, url: string}} File
  * @typedef {{name: string, title: string, state: "present" | "partial" | "missing", bytes: number | null, files: File[],
  *   license: License, source: string, note: string, manual: string, job: Job | null}} Entry
- * @typedef {{entries: Entry[], own_files: Record<string, number>, refusal: string | null}} Status
+ * @typedef {{entries: Entry[], own_files: Record<string, number>, own_words?: Record<string, string>, refusal: string | null}} Status
  */
 
 const EVENT = "style_atelier.weights";

@@ -44,6 +44,7 @@ class AdaAttN(Stylizer):
         """cosine: weigh by cosine (True) or by softmax (False); None for what the network was trained with."""
         self.name, self.title, self.license = name, title, license
         attentions, transformer = network.attentions, network.transformer
+        self.networks = network
         self.encoder, self.decoder = network.encoder, network.decoder
         self.merge = transformer.merge_conv if isinstance(transformer, Transformer) else None
         self.cosine = self.merge is None if cosine is None else cosine

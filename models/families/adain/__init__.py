@@ -77,9 +77,9 @@ def as_decoder(network: InverseVGG, name: str, title: str, encoder: str | None =
     return Decoder(name, title, encoder, network, InverseRendering(network))
 
 
-def stylizer(encoder: Encoder, decoder: Decoder) -> FeatureStylizer:
+def stylizer(encoder: Encoder, decoder: Decoder, name: str = "adain", title: str = "AdaIN") -> FeatureStylizer:
     """AdaIN from its two networks."""
-    return FeatureStylizer("adain", "AdaIN", "MIT", [Stage(encoder, decoder)], own="adain")
+    return FeatureStylizer(name, title, "MIT", [Stage(encoder, decoder)], own="adain")
 
 
 ARCHITECTURES = tuple(

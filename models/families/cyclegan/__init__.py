@@ -1,15 +1,18 @@
-"""CycleGAN (Zhu et al. 2017; junyanz/pytorch-CycleGAN-and-pix2pix, BSD): ResNet generators, and the discriminators of both
-papers.
+"""CycleGAN (Zhu et al. 2017; junyanz/pytorch-CycleGAN-and-pix2pix, BSD) and CUT (Park et al. 2020, arXiv:2007.15651;
+taesungp/contrastive-unpaired-translation, BSD): ResNet generators, and the discriminators of CycleGAN and pix2pix.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
 from .discriminator import PatchConfig, PatchDiscriminator, PixelDiscriminator
+from .layout import SECOND, binomial, layout_of, places
 from .network import ResnetConfig, ResnetGenerator
 from .translate import CycleGAN
 
@@ -17,46 +20,51 @@ from .translate import CycleGAN
 BUILT_IN = Path(__file__).with_name("night.safetensors")
 
 
-def places(tensors: Tensors, start: str) -> list[int]:
-    """Numbers N of the keys `startN.weight` with four dimensions, in order."""
-    found = (k[len(start) :].removesuffix(".weight") for k, t in tensors.items() if k.startswith(start) and t.dim() == 4)
-    return sorted({int(n) for n in found if n.isdecimal()})
-
-
-def blocks_of(tensors: Tensors) -> list[int]:
-    """Numbers of the residual blocks, in order."""
-    heads = {k.split(".")[1] for k in tensors if k.startswith("model.") and ".conv_block." in k}
-    return sorted(int(n) for n in heads if n.isdecimal())
-
-
 def is_resnet(tensors: Tensors) -> bool:
-    """A ResNet generator: convolutions 1, 4, 7, blocks from 10, two transposed ones and the last."""
-    blocks = blocks_of(tensors)
-    last = 10 + len(blocks)
-    return bool(blocks) and blocks == list(range(10, last)) and places(tensors, "model.") == [1, 4, 7, last, last + 3, last + 7]
+    """A ResNet generator without filters."""
+    layout = layout_of(tensors)
+    return layout is not None and not layout.filtered and layout.up != "filtered"
+
+
+def is_filtered(tensors: Tensors) -> bool:
+    """A ResNet generator with filters against aliasing."""
+    layout = layout_of(tensors)
+    return layout is not None and (layout.filtered or layout.up == "filtered")
 
 
 def resnet_config(tensors: Tensors) -> ResnetConfig:
     """Width, depth and kinds of layers."""
-    first, blocks = shape(tensors, "model.1.weight"), len(blocks_of(tensors))
+    layout = layout_of(tensors)
+    assert layout is not None
+    first = shape(tensors, "model.1.weight")
     affine = "model.2.weight" in tensors
     batch = affine and "model.2.running_mean" in tensors
+    block = f"model.{layout.blocks[0]}.{layout.inner}"
     return ResnetConfig(
         width=first[0],
-        blocks=blocks,
+        blocks=len(layout.blocks),
         inputs=first[1],
-        outputs=shape(tensors, f"model.{17 + blocks}.weight")[0],
+        outputs=shape(tensors, f"model.{layout.last}.weight")[0],
         batch=batch,
         affine=affine and not batch,
         biased="model.1.bias" in tensors,
-        dropout="model.10.conv_block.6.weight" in tensors and tensors["model.10.conv_block.6.weight"].dim() == 4,
+        dropout=len(shape(tensors, f"{block}.{SECOND[1]}.weight")) == 4,
+        filtered=layout.filtered,
+        up=layout.up,
     )
 
 
-def without_statistics(tensors: Tensors, config: ResnetConfig) -> dict[str, Tensor]:
-    """The parameters; instance norms of old files also hold running statistics, which nothing uses."""
-    unused = STATISTICS[2:] if config.batch else STATISTICS
-    return {k: t for k, t in tensors.items() if not k.endswith(unused)}
+def rename(tensors: Tensors, config: ResnetConfig) -> dict[str, Tensor]:
+    """The parameters under CycleGAN's names; filters are constants, and instance norms of old files also hold running
+    statistics, which nothing uses. Raises ValueError for other filters than CUT's.
+    """
+    for key, filters in tensors.items():
+        if key.endswith(".filt") and not torch.allclose(
+            filters.float(), binomial(filters.shape[-1]).expand_as(filters), atol=1e-4
+        ):
+            raise ValueError(f"{key} is another filter than CUT's")
+    unused = (".filt", *(STATISTICS[2:] if config.batch else STATISTICS))
+    return {key.replace(".block.", ".conv_block."): t for key, t in tensors.items() if not key.endswith(unused)}
 
 
 def is_patch(tensors: Tensors) -> bool:
@@ -97,7 +105,7 @@ RESNET = Architecture(
     recognize=is_resnet,
     configure=resnet_config,
     build=ResnetGenerator,
-    rename=without_statistics,
+    rename=rename,
     license="BSD-2-Clause",
     value_range="RGB -1..1",
     multiple=4,
@@ -106,6 +114,7 @@ RESNET = Architecture(
 
 ARCHITECTURES = (
     RESNET,
+    replace(RESNET, id="cut", title="CUT", recognize=is_filtered),
     Architecture(
         id="cyclegan-patch-discriminator",
         kind="discriminator",

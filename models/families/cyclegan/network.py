@@ -1,4 +1,5 @@
-"""The ResNet generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593; junyanz/pytorch-CycleGAN-and-pix2pix, BSD).
+"""The ResNet generator of CycleGAN (Zhu et al. 2017, arXiv:1703.10593; junyanz/pytorch-CycleGAN-and-pix2pix, BSD) and of CUT
+(Park et al. 2020, arXiv:2007.15651; taesungp/contrastive-unpaired-translation, BSD).
 
 Its parameters have their published names: places in an nn.Sequential.
 """
@@ -11,14 +12,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ...canvas.convolution import Kernel
 from ...canvas.norm import Norm
 from ...canvas.whole import Whole
+from .layout import DOWN_TAPS, Enlarging, binomial, places_of
 
 
 @dataclass(frozen=True)
 class ResnetConfig:
     """width: channels of the first layer. batch: batch instead of instance normalization. affine: instance norms with weights.
-    biased: convolutions before a normalization have a bias. dropout: in the residual blocks.
+    biased: convolutions before a normalization have a bias. dropout: in the residual blocks. filtered: shrinks by a filter behind
+    the layer instead of its stride. up: enlarges by a transposed convolution, by bilinear interpolation or by nearest neighbor.
     """
 
     width: int
@@ -29,6 +33,8 @@ class ResnetConfig:
     affine: bool = False
     biased: bool = True
     dropout: bool = False
+    filtered: bool = False
+    up: Enlarging = "transposed"
 
 
 class ResnetBlock(nn.Module):
@@ -61,32 +67,55 @@ class ResnetGenerator(nn.Module):
     def __init__(self, config: ResnetConfig) -> None:
         super().__init__()
         self.config = config
-        width, last = config.width, 10 + config.blocks
+        width = config.width
+        self.shrinking, blocks, self.enlarging, self.last = places_of(config.filtered, config.up, config.blocks)
         norm = partial(Norm, batch=config.batch, affine=config.affine)
-        parts: dict[str, nn.Module] = {"1": nn.Conv2d(config.inputs, width, 7, bias=config.biased), "2": norm(width)}
-        for place, channels in ((4, width), (7, 2 * width)):
-            parts[str(place)] = nn.Conv2d(channels, 2 * channels, 3, stride=2, bias=config.biased)
+        first, *shrinking = self.shrinking
+        parts: dict[str, nn.Module] = {}
+        parts[str(first)], parts[str(first + 1)] = nn.Conv2d(config.inputs, width, 7, bias=config.biased), norm(width)
+        for place, channels in zip(shrinking, (width, 2 * width), strict=True):
+            parts[str(place)] = nn.Conv2d(channels, 2 * channels, 3, 1 if config.filtered else 2, bias=config.biased)
             parts[str(place + 1)] = norm(2 * channels)
-        parts |= {str(place): ResnetBlock(config) for place in range(10, last)}
-        for place, channels in ((last, 4 * width), (last + 3, 2 * width)):
-            parts[str(place)] = nn.ConvTranspose2d(channels, channels // 2, 3, 2, 1, 1, bias=config.biased)
+        parts |= {str(place): ResnetBlock(config) for place in blocks}
+        for place, channels in zip(self.enlarging, (4 * width, 2 * width), strict=True):
+            parts[str(place)] = self._enlarging(channels)
             parts[str(place + 1)] = norm(channels // 2)
-        parts[str(last + 7)] = nn.Conv2d(width, config.outputs, 7)
+        parts[str(self.last)] = nn.Conv2d(width, config.outputs, 7)
         self.model = nn.ModuleDict(parts)
+
+    def _enlarging(self, channels: int) -> nn.Module:
+        if self.config.up == "transposed":
+            return nn.ConvTranspose2d(channels, channels // 2, 3, 2, 1, 1, bias=self.config.biased)
+        return nn.Conv2d(channels, channels // 2, 3, bias=self.config.biased)
 
     def paint(self, canvas: Any, h: Any, strength: float = 1.0) -> Any:
         """A map of the picture -> a map of the result. strength: of what the residual blocks change."""
-        names = list(self.model)
-        convs = [name for name in names if isinstance(self.model[name], (nn.Conv2d, nn.ConvTranspose2d))]
-        for number, name in enumerate(convs[:3]):
-            h = canvas.conv(h, self.model[name], *((3, "reflect") if number == 0 else (1, "zeros")))
-            h = self.model[str(int(name) + 1)](canvas, h, "relu")
+        for place in self.shrinking:
+            first = place == self.shrinking[0]
+            h = canvas.conv(h, self.model[str(place)], *((3, "reflect") if first else (1, "zeros")))
+            h = self.model[str(place + 1)](canvas, h, "relu")
+            if self.config.filtered and not first:
+                h = canvas.conv(h, self._filter(place), 1, "reflect")
         for block in self.model.values():
             if isinstance(block, ResnetBlock):
                 h = block(canvas, h, strength)
-        for name in convs[3:-1]:
-            h = self.model[str(int(name) + 1)](canvas, canvas.transpose(h, self.model[name]), "relu")
-        return canvas.conv(h, self.model[convs[-1]], 3, "reflect", "tanh")
+        for place in self.enlarging:
+            h = self.model[str(place + 1)](canvas, self._enlarged(canvas, h, self.model[str(place)]), "relu")
+        return canvas.conv(h, self.model[str(self.last)], 3, "reflect", "tanh")
+
+    def _filter(self, place: int) -> Kernel:
+        """The binomial filter of every channel by itself, at every second position."""
+        like: Tensor = self.model[str(place)].weight  # type: ignore[assignment]
+        return Kernel(binomial(DOWN_TAPS[0]).to(like).expand(like.shape[0], 1, -1, -1), None, (2, 2), like.shape[0])
+
+    def _enlarged(self, canvas: Any, h: Any, layer: Any) -> Any:
+        """To twice the size; the taps 1, 3, 3, 1 behind repeated borders are bilinear interpolation."""
+        if self.config.up == "transposed":
+            return canvas.transpose(h, layer)
+        if self.config.up == "nearest":
+            return canvas.doubled_conv(h, layer)
+        height, width = canvas.size(h)
+        return canvas.conv(canvas.resize(h, 2 * height, 2 * width, False), layer, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """The authors' forward pass in evaluation mode."""

@@ -9,7 +9,7 @@ those transformers have borders of zeros; they keep batch normalization's gamma 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from torch import Tensor, nn
 from ...architecture import Architecture, Tensors, shape
 from ..cin import ROOT, blocks_of, turned
 from ..cin.network import PasticheConfig, contract_names, expand_names, residual_names
+from . import onnx
 from .predictors import Inception, MobileNet, Predictor, PredictorConfig, inception_layers, mobile_layers
 from .stylize import Ghiasi, GhiasiTransformer
 
 EPS = 1e-3
+TRANSFORM, PREDICT = "transform", "predict"  # in the names of ONNX files that belong together
 PREDICTORS = ("saved_model_style_js", "saved_model_style_inception_js")  # folders beside the transformer's
 INCEPTION_OUT, MOBILE_OUT = "Conv", "mobilenet_conv/Conv"
 
@@ -174,7 +176,9 @@ def stylizer(network: WholeGhiasi, name: str, title: str, license: str) -> Ghias
 
 def predictor_beside(path: Path) -> Path | None:
     """The predictor's list in a folder beside the transformer's, under its published name."""
-    places = (path.parent.parent / folder / path.name for folder in PREDICTORS)
+    places = [path.parent.parent / folder / path.name for folder in PREDICTORS]
+    if TRANSFORM in path.name:
+        places.append(path.with_name(path.name.replace(TRANSFORM, PREDICT)))
     return next((place for place in places if place.is_file()), None)
 
 
@@ -198,7 +202,17 @@ def _predictor_rename(tensors: Tensors, config: PredictorConfig, out: str) -> di
     return {name: tensor.contiguous() for name, tensor in predictor_names(tensors, config, out).items()}
 
 
-ARCHITECTURES = (
+def of_any_form(known: Architecture) -> Architecture:
+    """The architecture, also of ONNX files."""
+    return replace(
+        known,
+        recognize=lambda tensors: known.recognize(onnx.published(tensors, EPS)),
+        configure=lambda tensors: known.configure(onnx.published(tensors, EPS)),
+        rename=lambda tensors, config: known.rename(onnx.published(tensors, EPS), config),
+    )
+
+
+PUBLISHED = (
     Architecture(
         id="ghiasi",
         kind="stylizer",
@@ -213,3 +227,4 @@ ARCHITECTURES = (
     predictor("ghiasi-mobilenet", "Style predictor, MobileNetV2", mobile_layers(), MOBILE_OUT, MobileNet),
     predictor("ghiasi-inception", "Style predictor, Inception-v3", inception_layers(), INCEPTION_OUT, Inception),
 )
+ARCHITECTURES = tuple(map(of_any_form, PUBLISHED))

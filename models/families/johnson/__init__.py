@@ -1,192 +1,174 @@
-"""Fast neural style (Johnson et al. 2016): pytorch/examples, gordicaleksa, rrmina, the ONNX zoo, and the authors' own networks.
+"""Fast neural style (Johnson et al. 2016): pytorch/examples and its relatives, rrmina, the ONNX zoo, lengstrom's TensorFlow, and
+the authors' own networks.
 
 What names and shapes cannot tell: rrmina's network exists with 150 tanh at the end too. Its last convolution then has to reach
-about 1, without it the 255 of a picture; published files of the second kind are at 12 to 60.
+about 1, without it the 255 of a picture; published files of the second kind are at 12 to 60. rrmina's TransformerNetworkV2 has
+the same names and shapes with the normalization in front of each convolution, which only the order of the tensors tells.
+Running statistics are what BatchNorm goes by, and old instance norms carry along unused: the former count their batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from ...architecture import STATISTICS, Architecture, Tensors, shape
+from ...ops.normalization import EPS
+from . import tensorflow
+from .names import (
+    Affine,
+    Keys,
+    aleksa_keys,
+    batch_keys,
+    erik_keys,
+    numbered_keys,
+    parameters,
+    pystiche_keys,
+    pytorch_keys,
+    rrmina_keys,
+    yakhyo_keys,
+)
 from .network import JohnsonConfig, Range, TransformerNet
 from .stylize import Johnson
 
-# canonical name of a layer -> its convolution and its normalization in a file
-Keys = dict[str, tuple[str, str]]
 INSTANCE_WIDTH = 16  # of the authors' networks: those with batch normalization begin with 32 channels
-NUMBERS_A_LAYER = 4
 NO_PICTURE = 3.0  # what the last convolution reaches where it does not make 0..255
+SCALE_EPS = 1e-9  # of the instance norms with scale and shift
+COUNTED = STATISTICS[2]
 
 
-def pytorch_keys(tensors: Tensors, up: Callable[[int], str] = lambda i: f"deconv{i}.conv2d") -> Keys:
-    """pytorch/examples."""
-    keys = {f"down.{i}": (f"conv{i + 1}.conv2d", f"in{i + 1}") for i in range(3)}
-    blocks = count(tensors, lambda b: f"res{b + 1}.conv1.conv2d.weight")
-    keys |= {
-        f"blocks.{b}.{j}": (f"res{b + 1}.conv{j + 1}.conv2d", f"res{b + 1}.in{j + 1}") for b in range(blocks) for j in (0, 1)
-    }
-    return keys | {f"up.{i}": (up(i + 1), f"in{i + 4}") for i in (0, 1)} | {"out": (up(3), "")}
+@dataclass(frozen=True)
+class Form:
+    """A published form of the network: its names of layers, and what its files do not say.
+
+    numbered: parameters have numbers for names. framed: the authors' borders. affine: the names of a norm's two parameters.
+    batch: norms go by their running statistics whatever else is in the file.
+    """
+
+    keys: Callable[[Tensors], Keys]
+    range: Range
+    numbered: bool = False
+    framed: bool = False
+    affine: Affine = "weight and bias"
+    batch: bool = False
+    carried: float = 1.0
+
+    def recognize(self, tensors: Tensors) -> bool:
+        """Whether every parameter is there, and nothing else but what norms keep of their training."""
+        found = self.keys(tensors)
+        if not found or not any(name.startswith("blocks.") for name in found):
+            return False
+        wanted = set(parameters(found, self.numbered, self.affine).values())
+        return wanted <= tensors.keys() and all(key in wanted or key.endswith(STATISTICS) for key in tensors)
+
+    def configure(self, tensors: Tensors) -> JohnsonConfig:
+        """Widths, depth and kinds of layers."""
+        found = self.keys(tensors)
+        names = parameters(found, self.numbered, self.affine)
+        sizes = {layer: shape(tensors, names[f"{layer}.{'' if layer == 'out' else 'conv.'}weight"]) for layer in found}
+        transposed = "conv_transpose" in found["up.0"][0] or self.framed
+        first = [sizes[name] for name in found if name.startswith("blocks.0.")]
+        preactivated = is_preactivated(tensors, found)
+        narrow = sizes["down.0"][0] <= INSTANCE_WIDTH
+        return JohnsonConfig(
+            down=tuple(sizes[f"down.{i}"][0] for i in (0, 1, 2)),
+            blocks=sum(name.startswith("blocks.") for name in found) // len(first),
+            block=tuple((size[0], size[2]) for size in first),
+            up=tuple(sizes[f"up.{i}"][1 if transposed else 0] for i in (0, 1)),
+            transposed=transposed,
+            framed=self.framed,
+            batch=not narrow if self.framed else self.batch or f"{found['down.0'][1]}{COUNTED}" in tensors,
+            tanh=self.framed or (transposed and not preactivated and reach(tensors, names) < NO_PICTURE),
+            range=self.range,
+            eps=SCALE_EPS if self.affine == "scale and shift" else EPS,
+            preactivated=preactivated,
+            carried=self.carried,
+        )
+
+    def rename(self, tensors: Tensors, config: JohnsonConfig) -> dict[str, Tensor]:
+        """The network's own parameter names; running statistics only of batch norms."""
+        found = self.keys(tensors)
+        made = {name: tensors[key] for name, key in parameters(found, self.numbered, self.affine).items()}
+        if config.batch:
+            for layer, (_, norm) in found.items():
+                if norm:
+                    made |= {f"{layer}.norm.{what[1:]}": tensors[norm + what] for what in STATISTICS[:2]}
+        return made
+
+    def notes(self, tensors: Tensors, config: JohnsonConfig) -> tuple[str, ...]:
+        """What is lost with the order of the tensors."""
+        if self.keys is not rrmina_keys or list(tensors) != sorted(tensors):
+            return ()
+        return (
+            "the file lists its tensors by name: if it is rrmina's TransformerNetworkV2, take the .pth, whose order tells it",
+        )
+
+    def architecture(self, identity: str, title: str, license: str, value_range: str) -> Architecture:
+        """What the registry knows of it."""
+        return Architecture(
+            id=identity,
+            kind="stylizer",
+            title=title,
+            recognize=self.recognize,
+            configure=self.configure,
+            build=TransformerNet,
+            rename=self.rename,
+            license=license,
+            value_range=value_range,
+            stylizer=Johnson,
+            notes=self.notes,
+        )
 
 
-def aleksa_keys(tensors: Tensors) -> Keys:
-    """gordicaleksa/pytorch-neural-style-transfer-johnson."""
-    return pytorch_keys(tensors, lambda i: "up3.conv2d" if i == 3 else f"up{i}.conv2d.conv2d")
-
-
-def rrmina_keys(tensors: Tensors) -> Keys:
-    """rrmina/fast-neural-style-pytorch, and its ResNeXt blocks of three convolutions."""
-    keys = {f"down.{i}": (f"ConvBlock.{2 * i}.conv_layer", f"ConvBlock.{2 * i}.norm_layer") for i in range(3)}
-    blocks = count(tensors, lambda b: f"ResidualBlock.{b}.conv1.conv_layer.weight")
-    layers = count(tensors, lambda j: f"ResidualBlock.0.conv{j + 1}.conv_layer.weight")
-    for b in range(blocks):
-        for j in range(layers):
-            start = f"ResidualBlock.{b}.conv{j + 1}"
-            keys[f"blocks.{b}.{j}"] = (f"{start}.conv_layer", f"{start}.norm_layer")
-    keys |= {f"up.{i}": (f"DeconvBlock.{2 * i}.conv_transpose", f"DeconvBlock.{2 * i}.norm_layer") for i in (0, 1)}
-    return keys | {"out": ("DeconvBlock.4.conv_layer", "")}
-
-
-def pystiche_keys(tensors: Tensors) -> Keys:
-    """The authors' networks (jcjohnson/fast-neural-style), converted by pystiche/papers."""
-    keys = {f"down.{i}": (f"encoder.{i + 1}.0", f"encoder.{i + 1}.1") for i in range(3)}
-    blocks = count(tensors, lambda b: f"encoder.{b + 4}.residual.0.0.weight")
-    for b in range(blocks):
-        for j in (0, 1):
-            keys[f"blocks.{b}.{j}"] = (f"encoder.{b + 4}.residual.{j}.0", f"encoder.{b + 4}.residual.{j}.1")
-    return keys | {f"up.{i}": (f"decoder.{i}.0", f"decoder.{i}.1") for i in (0, 1)} | {"out": ("decoder.2", "")}
-
-
-def numbered_keys(tensors: Tensors) -> Keys:
-    """pytorch/examples exported to ONNX by a PyTorch that gave parameters numbers instead of names."""
-    numbers = sorted(int(key) for key in tensors if key.isdecimal())
-    names = list(pytorch_keys({f"res{b + 1}.conv1.conv2d.weight": t for b, t in enumerate(blocks_of_numbered(tensors))}))
-    return {name: (str(numbers[i * NUMBERS_A_LAYER]), "") for i, name in enumerate(names)} if numbers else {}
-
-
-def blocks_of_numbered(tensors: Tensors) -> list[Tensor]:
-    """A tensor for each residual block: of two convolutions, beside six layers."""
-    convolutions = [t for t in tensors.values() if t.dim() == 4]
-    return convolutions[: max(len(convolutions) - 6, 0) // 2]
-
-
-def count(tensors: Tensors, name: Callable[[int], str]) -> int:
-    """How many of name(0), name(1) ... are there."""
-    found = 0
-    while name(found) in tensors:
-        found += 1
-    return found
-
-
-def parameters(keys: Keys, numbered: bool = False) -> dict[str, str]:
-    """Name of a parameter -> key in the file."""
-    names: dict[str, str] = {}
-    for layer, (conv, norm) in keys.items():
-        places = ("conv.weight", "conv.bias", "norm.weight", "norm.bias") if layer != "out" else ("weight", "bias")
-        for number, place in enumerate(places):
-            kind, _, last = place.rpartition(".")
-            start = norm if kind == "norm" else conv
-            names[f"{layer}.{place}"] = str(int(conv) + number) if numbered else f"{start}.{last}"
-    return names
-
-
-def recognize(tensors: Tensors, keys: Callable[[Tensors], Keys], numbered: bool = False) -> bool:
-    """Whether every parameter is there, and nothing else but what old norms leave behind."""
-    found = keys(tensors)
-    if not found or not any(name.startswith("blocks.") for name in found):
+def is_preactivated(tensors: Tensors, keys: Keys) -> bool:
+    """Whether a block's parameters are saved with the normalization first."""
+    conv, norm = keys["blocks.0.0"]
+    if not norm or "ResidualBlock" not in conv:
         return False
-    wanted = set(parameters(found, numbered).values())
-    return wanted <= tensors.keys() and all(key in wanted or key.endswith(STATISTICS) for key in tensors)
+    order = list(tensors)
+    return order != sorted(order) and order.index(f"{norm}.weight") < order.index(f"{conv}.weight")
 
 
-def configure(
-    tensors: Tensors, keys: Callable[[Tensors], Keys], range: Range, numbered: bool = False, framed: bool = False
-) -> JohnsonConfig:
-    """Widths, depth and kinds of layers."""
-    found = keys(tensors)
-    names = parameters(found, numbered)
-    sizes = {layer: shape(tensors, names[f"{layer}.{'' if layer == 'out' else 'conv.'}weight"]) for layer in found}
-    transposed = "conv_transpose" in found["up.0"][0] or framed
-    first = [sizes[name] for name in found if name.startswith("blocks.0.")]
-    return JohnsonConfig(
-        down=tuple(sizes[f"down.{i}"][0] for i in (0, 1, 2)),
-        blocks=sum(name.startswith("blocks.") for name in found) // len(first),
-        block=tuple((size[0], size[2]) for size in first),
-        up=tuple(sizes[f"up.{i}"][1 if transposed else 0] for i in (0, 1)),
-        transposed=transposed,
-        framed=framed,
-        batch=framed and sizes["down.0"][0] > INSTANCE_WIDTH,
-        tanh=framed or (transposed and reach(tensors, names) < NO_PICTURE),
-        range=range,
-    )
-
-
-def reach(tensors: Tensors, names: dict[str, str]) -> float:
+def reach(tensors: Tensors, names: Mapping[str, str]) -> float:
     """Standard deviation of what the last convolution makes of features that are independent, the mean of its channels."""
     gamma, beta, weight = (tensors[names[name]].float() for name in ("up.1.norm.weight", "up.1.norm.bias", "out.weight"))
     power = (gamma.square() + beta.square()) / 2  # of a normal distribution behind ReLU
     return float((weight.square().sum(dim=(2, 3)) @ power).sqrt().mean())
 
 
-def rename(tensors: Tensors, config: JohnsonConfig, keys: Callable[[Tensors], Keys], numbered: bool = False) -> dict[str, Tensor]:
-    """The network's own parameter names; running statistics only of batch norms."""
-    found = keys(tensors)
-    made = {name: tensors[key] for name, key in parameters(found, numbered).items()}
-    if config.batch:
-        for layer, (_, norm) in found.items():
-            if norm:
-                made |= {f"{layer}.norm.{what[1:]}": tensors[norm + what] for what in STATISTICS[:2]}
-    return made
-
-
-def form(
-    identity: str,
-    title: str,
-    keys: Callable[[Tensors], Keys],
-    license: str,
-    range: Range,
-    value_range: str,
-    numbered: bool = False,
-    framed: bool = False,
-) -> Architecture:
-    """A published form of the network."""
-    return Architecture(
-        id=identity,
-        kind="stylizer",
-        title=title,
-        recognize=partial(recognize, keys=keys, numbered=numbered),
-        configure=partial(configure, keys=keys, range=range, numbered=numbered, framed=framed),
-        build=TransformerNet,
-        rename=partial(rename, keys=keys, numbered=numbered),
-        license=license,
-        value_range=value_range,
-        stylizer=Johnson,
-    )
-
-
+EXAMPLES, BYTES, BGR_BYTES = "BSD-3-Clause (the code)", "RGB 0..255", "BGR 0..255"
+IMAGENET = "RGB, ImageNet's mean and std"
 ARCHITECTURES = (
-    form("johnson", "Fast neural style", pytorch_keys, "BSD-3-Clause (the code)", "rgb", "RGB 0..255"),
-    form("johnson-aleksa", "Fast neural style (gordicaleksa)", aleksa_keys, "MIT", "imagenet", "RGB, ImageNet's mean and std"),
-    form("johnson-rrmina", "Fast neural style (rrmina)", rrmina_keys, "academic or research use", "bgr", "BGR 0..255"),
-    form(
-        "johnson-onnx",
-        "Fast neural style (ONNX)",
-        numbered_keys,
-        "BSD-3-Clause (the code)",
-        "rgb",
-        "RGB 0..255",
-        numbered=True,
+    Form(pytorch_keys, "rgb").architecture("johnson", "Fast neural style", EXAMPLES, BYTES),
+    Form(batch_keys, "rgb", batch=True).architecture("johnson-batch", "Fast neural style (batch norm)", EXAMPLES, BYTES),
+    Form(pytorch_keys, "bgr", affine="scale and shift").architecture(
+        "johnson-abhiskk", "Fast neural style (abhiskk)", "MIT (the code)", BGR_BYTES
     ),
-    form(
+    Form(yakhyo_keys, "rgb", carried=2.0).architecture("johnson-yakhyo", "Fast neural style (yakhyo)", "MIT (the code)", BYTES),
+    Form(erik_keys, "imagenet").architecture(
+        "johnson-eriklindernoren", "Fast neural style (eriklindernoren)", "MIT (the code)", IMAGENET
+    ),
+    Form(aleksa_keys, "imagenet").architecture("johnson-aleksa", "Fast neural style (gordicaleksa)", "MIT", IMAGENET),
+    Form(rrmina_keys, "bgr").architecture("johnson-rrmina", "Fast neural style (rrmina)", "academic or research use", BGR_BYTES),
+    Form(numbered_keys, "rgb", numbered=True).architecture("johnson-onnx", "Fast neural style (ONNX)", EXAMPLES, BYTES),
+    Form(pystiche_keys, "caffe", framed=True).architecture(
         "johnson-authors",
         "Fast neural style (the authors')",
-        pystiche_keys,
         "free for personal or research use",
-        "caffe",
         "BGR 0..255 minus Caffe's means",
-        framed=True,
+    ),
+    Architecture(
+        id="johnson-lengstrom",
+        kind="stylizer",
+        title="Fast neural style (lengstrom)",
+        recognize=tensorflow.is_lengstrom,
+        configure=tensorflow.configure,
+        build=TransformerNet,
+        rename=tensorflow.rename,
+        license="free for research, with attribution (the code)",
+        value_range=BYTES,
+        stylizer=Johnson,
     ),
 )

@@ -5,14 +5,16 @@ itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 from torch import Tensor, nn
 
 from ...architecture import Architecture, Tensors, shape, split
 from .fan import FAN
-from .network import Generator, GeneratorConfig, MappingNetwork, StyleEncoder
+from .network import Generator, GeneratorConfig, HighPass, MappingNetwork, StyleEncoder
 from .translate import StarGAN2
 
+SIDE_TIMES_WIDTH = 2**14
 CONTAINED = ("generator", "mapping_network", "style_encoder", "fan")
 
 
@@ -41,7 +43,7 @@ def configure(tensors: Tensors) -> StarGAN2Config:
         first=shape(g, "from_rgb.weight")[0],
         widths=tuple(shape(g, f"encode.{i}.conv2.weight")[0] for i in range(blocks)),
         style=shape(g, "decode.0.norm1.fc.weight")[1],
-        highpass="hpf.filter" in g,
+        highpass="hpf.filter" in g or blocks > blocks_without(shape(g, "from_rgb.weight")[0]),
     )
     encoder = tuple(shape(e, f"shared.{i}.conv2.weight")[0] for i in range(1, 32) if f"shared.{i}.conv2.weight" in e)
     width, latent = shape(m, "shared.0.weight")
@@ -63,6 +65,11 @@ def count_of(tensors: Tensors, start: str) -> int:
     return len({k[len(start) :].split(".")[0] for k in tensors if k.startswith(start)})
 
 
+def blocks_without(first: int) -> int:
+    """How many blocks the authors' generator without the high pass has, by its first layer's channels, 2^14 / side."""
+    return int(log2(SIDE_TIMES_WIDTH // first)) - 2
+
+
 def build(config: StarGAN2Config) -> nn.Module:
     """The networks by their published names."""
     latent, width, shared, own = config.mapping
@@ -77,8 +84,9 @@ def build(config: StarGAN2Config) -> nn.Module:
 
 
 def rename(tensors: Tensors, config: StarGAN2Config) -> dict[str, Tensor]:
-    """The networks' parameters."""
-    return {k: t for k, t in tensors.items() if k.startswith(tuple(f"{name}." for name in CONTAINED))}
+    """The networks' parameters; the high pass is a constant."""
+    constant = {"generator.hpf.filter": HighPass().filter} if config.generator.highpass else {}
+    return constant | {k: t for k, t in tensors.items() if k.startswith(tuple(f"{name}." for name in CONTAINED))}
 
 
 def is_fan(tensors: Tensors) -> bool:

@@ -94,13 +94,14 @@ class AdainResBlk(nn.Module):
 
 
 class HighPass(nn.Module):
-    """What differs from its neighbors."""
+    """What differs from its neighbors: a constant, which the published file leaves out."""
 
     filter: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("filter", torch.zeros(3, 3))
+        self.register_buffer("filter", torch.full((3, 3), -1.0))
+        self.filter[1, 1] = 8
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.filter.expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])

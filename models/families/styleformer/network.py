@@ -170,7 +170,7 @@ class StyleFormer(nn.Module):
         As published the guide is not stretched to -1..1, so that of the bins of brightness the upper half is looked at.
         """
         height, width = z.shape[1:]
-        rows, columns = (torch.linspace(-1, 1, n, device=z.device) for n in (height, width))
+        rows, columns = (torch.linspace(-1, 1, n, device=z.device, dtype=z.dtype) for n in (height, width))
         places = torch.stack([columns.expand(height, -1), rows[:, None].expand(-1, width), guide[0]], dim=-1)
         grid = coefficients.view(1, READ, self.config.luma, *coefficients.shape[1:])
         found = F.grid_sample(grid, places[None, None], padding_mode="reflection", align_corners=True)[0, :, 0]

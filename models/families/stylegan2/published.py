@@ -88,9 +88,13 @@ def noise_layer(index: int) -> str:
 
 
 def from_rosinality(tensors: Tensors) -> dict[str, Tensor]:
-    """tensors may hold `latent_avg` beside the layers; without it W cannot be truncated, and the average is zero."""
-    style = tensors["style.1.weight"].shape[0]
-    found: dict[str, Tensor] = {"mapping.w_avg": tensors.get("latent_avg", torch.zeros(style)).reshape(-1)}
+    """tensors may hold `latent_avg` beside the layers, one row or one for each layer, all equal; else there is no mapping.w_avg.
+
+    Noise maps may be missing too, as a file without its buffers leaves them out.
+    """
+    found: dict[str, Tensor] = {}
+    if "latent_avg" in tensors:
+        found["mapping.w_avg"] = tensors["latent_avg"].reshape(-1, tensors["style.1.weight"].shape[0])[0]
     kernel = next((t for name, t in tensors.items() if name.endswith("upsample.kernel")), None)
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")

@@ -69,8 +69,9 @@ def fold_conv0(tensors: Tensors, config: VGGConfig, keys: dict[str, str], conv0:
     weight, bias = (tensors[f"{conv0}.{part}"].double() for part in ("weight", "bias"))
     first = renamed["convs.conv1_1.weight"].double()
     shift = torch.einsum("oikl,i->o", first, bias)
-    renamed["convs.conv1_1.bias"] = (renamed["convs.conv1_1.bias"].double() + shift).float()
-    renamed["convs.conv1_1.weight"] = torch.einsum("oikl,ij->ojkl", first, weight[:, :, 0, 0]).float()
+    own = renamed["convs.conv1_1.weight"].dtype
+    renamed["convs.conv1_1.bias"] = (renamed["convs.conv1_1.bias"].double() + shift).to(own)
+    renamed["convs.conv1_1.weight"] = torch.einsum("oikl,ij->ojkl", first, weight[:, :, 0, 0]).to(own)
     return renamed
 
 

@@ -3,7 +3,8 @@
 Original decoders: pietrocarbo/deep-transfer (keys are indices, read by families/adain) and containers that name the layers
 Conv4_1 ...; pruned ones: MingSun-Tse/Collaborative-Distillation (Wang et al. 2020, arXiv:2003.08436, MIT), where every level
 has an encoder of its own, conv11 ... conv51, with 1x1 `_aux` branches that only training used.
-Deviation: the pruned encoders' pools round up, so that sides need not be multiples of 16 (equal where they are).
+Their pools round odd sides down, so that the authors' picture loses up to 15 lines: here the content is extended by reflection to
+multiples of 16 and the result cropped, while styles go in as they are.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PRUNED_ENCODER = Architecture(
     kind="encoder",
     title="VGG-19, pruned 16x (WCT)",
     recognize=is_pruned_encoder,
-    configure=lambda t: VGGConfig(widths(t, pruned_keys()), "reflect", True, "conv0"),
+    configure=lambda t: VGGConfig(widths(t, pruned_keys()), "reflect", False, "conv0"),
     build=VGG,
     rename=partial(fold_conv0, keys=pruned_keys(), conv0="conv0"),
     license="MIT",
@@ -76,7 +77,8 @@ def pruned_encoder_name(level: int) -> str:
 def pruned_encoder(network: VGG) -> Encoder:
     """An Encoder from a pruned file; its level is that of its deepest layer."""
     level = int(network.config.widths[-1][0][4])
-    return Encoder(pruned_encoder_name(level), f"VGG-19 pruned 16x, level {level}", network, network, [f"relu{level}_1"])
+    title = f"VGG-19 pruned 16x, level {level}"
+    return Encoder(pruned_encoder_name(level), title, network, network, [f"relu{level}_1"], multiple=2 ** (level - 1))
 
 
 def pruned_decoder(network: InverseVGG) -> Decoder:
@@ -88,4 +90,7 @@ def pruned_decoder(network: InverseVGG) -> Decoder:
 def stylizer(name: str, title: str, encoders: Mapping[int, Encoder], decoders: Mapping[int, Decoder]) -> FeatureStylizer:
     """The multi-level pipeline: the deepest level first, each level's picture is the next one's content (sec. 3.3)."""
     levels = [level for level in LEVELS if level in decoders]
-    return FeatureStylizer(name, title, "MIT", [Stage(encoders[level], decoders[level]) for level in levels], own="zca")
+    made = FeatureStylizer(name, title, "MIT", [Stage(encoders[level], decoders[level]) for level in levels], own="zca")
+    if not encoders[levels[0]].pools_up:
+        made.multiple = 2 ** (levels[0] - 1)
+    return made

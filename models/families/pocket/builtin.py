@@ -20,11 +20,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..encoders.vgg import VGG
-from ..families.pocket.network import Pocket, PocketConfig
-from ..ops.adain import adain_map
-from ..ops.moments import Moments, measure
-from .pictures import PictureFolder
+from ...encoders.vgg import VGG
+from ...ops.adain import adain_map
+from ...ops.moments import Moments, measure
+from ...training.pictures import PictureFolder
+from .network import Pocket, PocketConfig
 
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 COVARIANCE_TAPS = ("relu2_1", "relu3_1")

@@ -1,0 +1,1 @@
+"""What trainings minimize, each loss once, as its authors define it."""
