@@ -142,7 +142,15 @@ class PaintStrokes(io.ComfyNode):
                     default="pictures",
                     tooltip="pictures paints each by itself; clip carries curved strokes from frame to frame with what moves.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                io.Int.Input(
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip=SEED_TOOLTIP,
+                ),
                 mask_input(),
             ],
             outputs=[

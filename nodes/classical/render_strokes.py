@@ -76,7 +76,15 @@ class RenderStrokes(io.ComfyNode):
                     optional=True,
                     tooltip="What the brush leaves, from left to right along the stroke: white paints, black does not.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of the bristles."),
+                io.Int.Input(
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip="Of the bristles.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="images", tooltip="The paintings."),

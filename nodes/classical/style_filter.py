@@ -55,7 +55,15 @@ class StyleFilter(io.ComfyNode):
                     step=0.01,
                     tooltip="How much of it: 0 is the picture, 1 the filter.",
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip=SEED_TOOLTIP),
+                io.Int.Input(
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip=SEED_TOOLTIP,
+                ),
                 mask_input(),
             ],
             outputs=[

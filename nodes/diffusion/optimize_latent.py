@@ -74,7 +74,13 @@ class OptimizeLatent(io.ComfyNode):
                     "tileable", default=False, tooltip="The picture goes on over its edges: a tile for floors and walls."
                 ),
                 io.Int.Input(
-                    "seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of the noise, and of a tileable picture's shifts."
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip="Of the noise, and of a tileable picture's shifts.",
                 ),
             ],
             outputs=[

@@ -72,7 +72,15 @@ class StyleNoise(io.ComfyNode):
                 io.Int.Input("width", **SIDE, tooltip="Of the picture to make, in pixels."),
                 io.Int.Input("height", **SIDE, tooltip="Of the picture to make, in pixels."),
                 io.Int.Input("batch_size", default=1, min=1, max=64, step=1, tooltip="How many pictures to make."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of what is drawn by chance."),
+                io.Int.Input(
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip="Of what is drawn by chance.",
+                ),
             ],
             outputs=[
                 LatentSocket.Output(display_name="latent", tooltip="For a sampler, at a denoise of 1."),

@@ -68,7 +68,15 @@ class OptimizeStrokes(io.ComfyNode):
                 io.Float.Input(
                     "seconds", default=0.0, min=0.0, max=86400.0, step=1.0, tooltip="End after so many seconds; 0 sets no limit."
                 ),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, tooltip="Of what objectives draw by chance."),
+                io.Int.Input(
+                    "seed",
+                    control_after_generate=io.ControlAfterGenerate.fixed,
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    step=1,
+                    tooltip="Of what objectives draw by chance.",
+                ),
             ],
             outputs=[
                 StrokesSocket.Output(display_name="strokes", tooltip="The best strokes that were found, in one layer."),
