@@ -38,7 +38,7 @@ GROUPS = {"given": "#3f789e", "work": "#666666", "results": "#8a6a2f"}
 WORK = {  # what the middle of a workflow is called, by what is in it
     "Train": "Train",
     "MergeLora": "Merge",
-    "PathLength|Separability": "Measure",
+    "PathLength|Separability|MeasurePair|MeasureSets|RankStylizers": "Measure",
     "LoadGenerator|LoadW": "Generate",
     "Translat": "Translate",
 }

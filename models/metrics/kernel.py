@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 from torch import Tensor
@@ -21,10 +22,10 @@ Blocks = Callable[[], Iterable[Tensor]]  # features [n, D], block by block, as o
 @dataclass(frozen=True)
 class KernelDistance:
     """value: the unbiased squared distance, which may fall below 0 where sets are alike. error: its bootstrap standard error,
-    None for sets of two, of which nothing else can be drawn."""
+    inf for sets of two, of which nothing else can be drawn."""
 
     value: float
-    error: float | None
+    error: float
     resamples: int
     seed: int
 
@@ -69,7 +70,7 @@ def _whole(xx: Tensor, yy: Tensor, xy: Tensor, seed: int, resamples: int) -> Ker
     n, m = xy.shape
     value = float(xx.sum() / (n * (n - 1)) + yy.sum() / (m * (m - 1)) - 2 * xy.mean())
     if min(n, m) < FEWEST_TO_DRAW:
-        return KernelDistance(value, None, resamples, seed)
+        return KernelDistance(value, inf, resamples, seed)
     source = torch.Generator().manual_seed(seed)
     found = []
     while len(found) < resamples:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isinf, isnan
+from math import floor, isinf, isnan, log10
 from typing import Literal
 
 Better = Literal["higher", "lower"]
@@ -15,7 +15,8 @@ class Measurement:
 
     measure: its short name. title: what stands above it. counts: pictures that it was made of, on both sides.
     settings: what else it depends on (size, resizing, weights' sha256, seed ...): only equal ones may be compared.
-    biased: whether it also depends on `counts`, so that numbers of other counts may not be compared. error: standard error.
+    biased: whether it also depends on `counts`, so that numbers of other counts may not be compared. error: standard error, inf
+    where it cannot be known.
     """
 
     measure: str
@@ -34,7 +35,11 @@ class Measurement:
         if isnan(self.value):
             return "none"
         digits = f"{self.value:.4g}" if abs(self.value) < 1e4 else f"{self.value:.0f}"
-        return digits if self.error is None else f"{digits} ± {self.error:.1g}"
+        if self.error is None or self.error == 0:
+            return digits
+        if isinf(self.error):
+            return f"{digits} ± unknown"
+        return f"{self.value:.{max(0, 1 - floor(log10(self.error)))}f} ± {self.error:.1g}"
 
     @property
     def comparable(self) -> tuple[object, ...]:

@@ -7,12 +7,14 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from itertools import count
+from math import hypot, isfinite, isinf, isnan
 
 from .measurement import Measured, Measurement
 
 FORMAT = "style_atelier.report"
 VERSION = 1
+ERRORS_APART = 2.0
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Column:
 
     @property
     def best(self) -> int | None:
-        """The row with the best number, None where there is nothing to choose."""
-        values = {row: cell.value for row, cell in enumerate(self.cells) if cell is not None and cell.value == cell.value}
-        if len(set(values.values())) < 2:
+        """The row with the best number, None where there is nothing to choose, or where another is within their errors of it."""
+        there = {row: cell for row, cell in enumerate(self.cells) if cell is not None and not isnan(cell.value)}
+        if len({cell.value for cell in there.values()}) < 2:
             return None
         choose = max if self.first.better == "higher" else min
-        return choose(values, key=lambda row: values[row])
+        best = choose(there, key=lambda row: there[row].value)
+        doubts = (not surely_apart(there[best], cell) for row, cell in there.items() if row != best)
+        return None if any(doubts) else best
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,10 @@ class Report:
     def notes(self) -> list[str]:
         """What each column was made of, and what is missing."""
         lines = [note(column) for column in self.columns()]
-        absent = dict.fromkeys((m.title, m.reason) for row in self.rows for m in row.missing)
-        return lines + [f"{title}: not measured, {reason}" for title, reason in absent]
+        absent: dict[str, dict[str, None]] = {}
+        for m in (m for row in self.rows for m in row.missing):
+            absent.setdefault(m.reason, {})[m.title] = None
+        return lines + [f"{', '.join(titles)}: not measured, {reason}" for reason, titles in absent.items()]
 
     def csv(self) -> str:
         """Full numbers, a column each, and one for the standard error where there is one."""
@@ -105,7 +111,7 @@ class Report:
                         "measure": m.measure,
                         "title": m.title,
                         "value": m.value if isfinite(m.value) else m.written(),
-                        "error": m.error,
+                        "error": m.error if m.error is None or isfinite(m.error) else "unknown",
                         "better": m.better,
                         "pictures": list(m.counts),
                         "depends_on_number_of_pictures": m.biased,
@@ -118,6 +124,13 @@ class Report:
             for row in self.rows
         ]
         return json.dumps({"format": FORMAT, "version": VERSION, "rows": rows}, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def surely_apart(a: Measurement, b: Measurement) -> bool:
+    """Whether two numbers differ by more than chance: twice their joint standard error, where they have one."""
+    if a.error is None or b.error is None or isinf(a.value) or isinf(b.value):
+        return True
+    return abs(a.value - b.value) > ERRORS_APART * hypot(a.error, b.error)
 
 
 def cell_of(row: Measured, kind: tuple[object, ...]) -> Measurement | None:
@@ -147,12 +160,22 @@ def note(column: Column) -> str:
 
 
 def joined(measured: Sequence[Measured]) -> Report:
-    """A report of several, with equal labels numbered. Raises ValueError for none."""
+    """A report of several. Different measures of one label share a row; the same measure again gets a row with a number.
+
+    Raises ValueError for none.
+    """
     if not measured:
         raise ValueError("measures holds nothing: connect at least one output of a node that measures")
-    labels = [m.label for m in measured]
-    rows = []
-    for place, row in enumerate(measured):
-        again = labels[: place + 1].count(row.label)
-        rows.append(Measured(f"{row.label} ({again})" if again > 1 else row.label, row.found, row.missing))
-    return Report(tuple(rows))
+    rows: dict[str, Measured] = {}
+    for one in measured:
+        names = (one.label if number == 1 else f"{one.label} ({number})" for number in count(1))
+        label = next(name for name in names if name not in rows or apart(rows[name], one))
+        before = rows.get(label, Measured(label, ()))
+        rows[label] = Measured(label, before.found + one.found, before.missing + one.missing)
+    return Report(tuple(rows.values()))
+
+
+def apart(a: Measured, b: Measured) -> bool:
+    """Whether both have measures, and none in common."""
+    names = [{m.measure for m in one.found} for one in (a, b)]
+    return all(names) and not names[0] & names[1]

@@ -82,6 +82,7 @@ class MeasureSets(io.ComfyNode):
                     min=0,
                     max=0xFFFFFFFF,
                     step=1,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     advanced=True,
                     tooltip="Of the bootstrap that gives KID's error.",
                 ),

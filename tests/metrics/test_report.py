@@ -14,6 +14,8 @@ from style_atelier.models.metrics.measurement import Measured, Measurement, Miss
 from style_atelier.models.metrics.ranking import Trial, averaged, front, key_of, plain_name
 from style_atelier.models.metrics.report import Report, joined
 
+MISSING = Missing("FID", "its file is missing")
+
 
 def number(measure: str = "ssim", value: float = 0.5, counts: tuple[int, ...] = (4,), **more: object) -> Measurement:
     return Measurement(measure, measure.upper(), value, "higher" if measure in ("ssim", "psnr") else "lower", counts, **more)  # type: ignore
@@ -39,7 +41,7 @@ def test_unbiased_numbers_of_different_counts_share_a_column() -> None:
     (column,) = Report(rows).columns()
     assert column.title == "KID"
     assert "of 3 and 4, 5 and 4 pictures" in Report(rows).text()
-    assert "0.3 ± 0.01" in Report(rows).text()
+    assert "0.300 ± 0.01" in Report(rows).text()
 
 
 def test_every_form_has_every_number() -> None:
@@ -61,10 +63,31 @@ def test_every_form_has_every_number() -> None:
     assert stored["rows"][1]["missing"] == [{"title": "FID", "reason": "models/style_atelier/inception/x.pth is missing"}]
 
 
-def test_equal_labels_are_numbered() -> None:
-    assert [row.label for row in joined([Measured("a", ()), Measured("b", ()), Measured("a", ())]).rows] == ["a", "b", "a (2)"]
+def test_different_measures_of_one_label_share_a_row_and_the_same_again_do_not() -> None:
+    rows = joined([Measured("a", (number(),)), Measured("b", (number(),)), Measured("a", (number("kid"),), (MISSING,))]).rows
+    assert [(row.label, [m.measure for m in row.found], row.missing) for row in rows] == [
+        ("a", ["ssim", "kid"], (MISSING,)),
+        ("b", ["ssim"], ()),
+    ]
+    again = joined([Measured("a", (number(),)), Measured("a", (number(),)), Measured("a", (number(),)), Measured("a", ())]).rows
+    assert [row.label for row in again] == ["a", "a (2)", "a (3)", "a (4)"]
     with pytest.raises(ValueError, match="measures holds nothing"):
         joined([])
+
+
+def test_no_number_is_best_that_chance_may_have_made_so() -> None:
+    def best(*pairs: tuple[float, float | None]) -> int | None:
+        rows = tuple(Measured(str(i), (number("kid", value, error=error),)) for i, (value, error) in enumerate(pairs))
+        return Report(rows).columns()[0].best
+
+    assert best((0.1, 0.01), (0.2, 0.01)) == 0
+    assert best((0.1, 0.04), (0.2, 0.04)) is None
+    assert best((0.1, 0.01), (0.11, 0.01), (0.5, 0.01)) is None
+    assert best((0.1, None), (0.11, None)) == 0
+    assert best((0.1, float("inf")), (5.0, 0.01)) is None
+    assert number("kid", 9.673e-05, error=0.0094).written() == "0.0001 ± 0.009"
+    assert number("kid", 0.3, error=float("inf")).written() == "0.3 ± unknown"
+    json.loads(Report((Measured("x", (number("kid", 0.3, error=float("inf")),)),)).json())
 
 
 def test_means_over_results_keep_the_settings_that_all_share() -> None:
