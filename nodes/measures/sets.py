@@ -77,7 +77,6 @@ class MeasureSets(io.ComfyNode):
                 io.String.Input("label", default="results", tooltip="The name of the row in a report."),
                 io.Int.Input(
                     "seed",
-                    control_after_generate=io.ControlAfterGenerate.fixed,
                     default=0,
                     min=0,
                     max=0xFFFFFFFF,
