@@ -28,11 +28,12 @@ def guarded(node: type[io.ComfyNode]) -> type[io.ComfyNode]:
 
     @functools.wraps(inner)
     def execute(cls: type[io.ComfyNode], *args: Any, **values: Any) -> io.NodeOutput:
+        schema = node.GET_SCHEMA()  # of the class itself: the host runs a locked copy, which cannot keep one
         try:
-            check_inputs(cls.GET_SCHEMA().inputs, values)
+            check_inputs(schema.inputs, values)
             return inner(cls, *args, **values)
         except Exception as error:
-            raise readable(error, cls.GET_SCHEMA().display_name or cls.__name__) from error
+            raise readable(error, schema.display_name or cls.__name__) from error
 
     node.execute = classmethod(execute)  # type: ignore[method-assign, assignment]
     return node
