@@ -26,6 +26,7 @@ FAMILY_FOLDERS = (
     *("adain", "wct", "wct16x", "vgg", "own"),
     *("adaattn", "cap_vstnet", "cin", "ghiasi", "johnson", "microast", "styleformer"),
     *("animegan2", "cyclegan", "funit", "munit", "photo2cartoon", "pix2pix", "stargan", "stargan2", "ugatit"),
+    *("alexnet", "cartoongan", "cut", "deadiff", "inception", "squeezenet", "stlpips"),
     *("controlnext", "stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
 )
 SAMPLES = {
@@ -60,6 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     if options.list:
         _list(catalogue)
         return 0
+    old = too_old("torch")
+    if old:
+        return _fail(
+            f"Style Atelier needs PyTorch {_text(OLDEST['torch'])} or newer; this is {old}: update ComfyUI's requirements."
+        )
     host = find_comfyui(PACK)
     models = options.models_dir or (host and host / "models")
     for warning in version_warnings(host):
@@ -111,12 +117,21 @@ def version_warnings(host: Path | None) -> list[str]:
         except PackageNotFoundError:
             found.append(f"{name} is not installed for {sys.executable}; run this with the Python that runs ComfyUI.")
             continue
-        if _numbers(installed) < oldest:
+        if too_old(name):
             found.append(f"{name} {installed} is older than {_text(oldest)}; update ComfyUI's requirements.")
     comfyui = comfyui_version(host) if host else None
     if comfyui and _numbers(comfyui) < OLDEST_COMFYUI:
         found.append(f"ComfyUI {comfyui} is older than {_text(OLDEST_COMFYUI)}; update ComfyUI.")
     return found
+
+
+def too_old(name: str) -> str:
+    """The installed version of a package that is older than the pack can do with, "" for one that is not."""
+    try:
+        installed = version(name)
+    except PackageNotFoundError:
+        return ""
+    return installed if _numbers(installed) < OLDEST[name] else ""
 
 
 def comfyui_version(host: Path) -> str | None:

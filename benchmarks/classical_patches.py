@@ -4,10 +4,10 @@
 
 --clip: a video of which frame 10 is painted from frame 0. --ebsynth: jamriska/ebsynth as a shared library, built by
 `g++ -shared -fPIC -O3 -march=native -DNDEBUG -std=c++11 -Iinclude src/ebsynth.cpp src/ebsynth_cpu.cpp src/ebsynth_nocuda.cpp`.
---quilting: a checkout of rohitrango/Image-Quilting-for-Texture-Synthesis, imported as it is (cv2 and matplotlib, which it does not
-call here, are empty modules). Frame 0 is painted by texture transfer. Both sides of the first get the same guides (frame 6, position
-2), their defaults, and one energy is computed of both results, from the places they took: differences and uniformity. Times are
-processor time, medians of interleaved runs.
+--quilting: a checkout of rohitrango/Image-Quilting-for-Texture-Synthesis, imported as it is (cv2 and matplotlib, which it does
+not call here, are empty modules). Frame 0 is painted by texture transfer. Both sides of the first get the same guides (frame 6,
+position 2), their defaults, and one energy is computed of both results, from the places they took: differences and uniformity.
+Times are processor time, medians of interleaved runs.
 """
 
 from __future__ import annotations

@@ -94,8 +94,8 @@ def checked_prompt(workflow: Mapping[str, Any]) -> Prompt:
         raise WorkflowError(f"The workflow has {len(workflow):,} nodes, more than the {MOST_NODES:,} that any has.")
     for name, node in workflow.items():
         inputs, meta = node.get("inputs", {}), node.get("_meta") or {}
-        title = meta.get("title", "") if isinstance(meta, dict) else None
-        if not isinstance(node["class_type"], str) or not isinstance(inputs, dict) or not isinstance(title, (str, type(None))):
+        sound = isinstance(meta, dict) and isinstance(meta.get("title", ""), (str, type(None)))
+        if not sound or not isinstance(node["class_type"], str) or not isinstance(inputs, dict):
             raise WorkflowError(f"The workflow is damaged: node {name} has not the form that a node has.")
     return {str(name): {**node, "inputs": dict(node.get("inputs", {}))} for name, node in workflow.items()}
 

@@ -217,5 +217,5 @@ class Client:
         async with self.session.get("view", params=dict(file)) as answer:
             answer.raise_for_status()
             content = await answer.read()
-        write_over(path, lambda temporary: Path(temporary).write_bytes(content) and None)
+        write_over(path, lambda temporary: Path(temporary).write_bytes(content))
         return path

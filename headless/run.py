@@ -17,6 +17,7 @@ from typing import Any
 from ..models.weights.errors import WeightsError
 from ..models.weights.files import inside, read_plain
 from ..models.weights.json_text import read_json
+from ..models.weights.writing import sweep
 from . import host
 from .execute import Executor
 from .graph import Describe, Prompt, WorkflowError, to_prompt
@@ -106,6 +107,7 @@ def run_embedded(job: Job, screen: Lines) -> list[Path]:
     Raises WorkflowError or Invalid before anything runs, NodeError when a node fails, InterruptProcessingException on Ctrl-C.
     """
     with start_host(job.models_dir, job.output_dir, job.device) as (nodes, input_dir):
+        sweep(job.output_dir)
         prompt = prepare(job, nodes, input_dir)
         with on_ctrl_c(interrupt):
             shown = Executor(nodes, screen).run(prompt, job.edited())

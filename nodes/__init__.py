@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from comfy_api.latest import ComfyExtension, io
 
 from .classical.image_analogy import ImageAnalogy
@@ -28,8 +29,9 @@ from .generation.loader import LoadGenerator
 from .generation.measures import LinearSeparability, PerceptualPathLength
 from .generation.project import Project
 from .generation.synthesize import Synthesize
-from .host.folders import register_folder
+from .host.folders import register_folder, sweep_folders
 from .host.guard import guarded
+from .host.versions import check_torch
 from .measures.pair import MeasurePair
 from .measures.rank import RankStylizers
 from .measures.report import MakeReport
@@ -146,8 +148,10 @@ class StyleAtelier(ComfyExtension):
     """The pack as the host sees it."""
 
     async def on_load(self) -> None:
-        """Tell the host about the model folder and the page's routes."""
+        """Tell the host about the model folder and the page's routes. Raises RuntimeError for a PyTorch that is too old."""
+        check_torch(torch.__version__)
         register_folder()
+        sweep_folders()
         register_routes()
         register_keep()
         register_explorer()

@@ -27,7 +27,7 @@ STEPS = 1000  # of progress, for each frame
 
 @dataclass(frozen=True)
 class KeyframeSettings:
-    """Weights of the guides (the defaults are those of the paper's and of common use), and how patches are searched.
+    """Weights of the guides (as commonly used; previous is 0.5 there, where paint boils half as much again), and the search.
 
     flow_side: shorter side in pixels at which optical flow is computed.
     """
@@ -35,7 +35,7 @@ class KeyframeSettings:
     image: float = 6.0
     position: float = 2.0
     edge: float = 1.0
-    previous: float = 0.5
+    previous: float = 2.0
     flow_side: int = 240
     patches: PatchSettings = field(default_factory=PatchSettings)
 

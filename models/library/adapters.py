@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..families.deadiff import DEADiff, Word
 from ..families.deadiff.keep import kept_beside
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from .choices import Locate, entry_of
+from .misfits import wrong_kind
 from .registry import open_checkpoint
 
 
@@ -25,11 +25,6 @@ class Adapter:
 
     def __repr__(self) -> str:
         return f"DEADiff({self.word}: {self.name})"
-
-
-def adapter_choices(files: Iterable[str]) -> list[str]:
-    """The catalogued ones, then the person's files."""
-    return [*catalogue_names("adapter"), *own(files)]
 
 
 def load_adapter(choice: str, word: Word, locate: Locate) -> Adapter:

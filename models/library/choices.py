@@ -1,4 +1,4 @@
-"""What the lists of all loaders have in common: the catalogue's names, the person's own files, and what is behind them."""
+"""The lists of all loaders: the catalogue's names, what is built in, and the person's own files. Opens no file and imports no network."""
 
 from __future__ import annotations
 
@@ -7,8 +7,18 @@ from pathlib import Path
 from typing import Protocol
 
 from ..weights.catalogue import SIDECAR_SUFFIXES, Entry, FileSpec, load_catalogue
-from ..weights.errors import WeightsError
-from .registry import Checkpoint, architecture
+
+POCKET = "Pocket (built-in)"
+POCKET_VGG = "Pocket VGG (built-in)"
+FILTER_BANK = "Filter bank (built-in)"
+NIGHT = "Night painting (built-in)"
+CLOSED_FORMS = ("adain", "wct", "wct-16x")
+STROKES_FROM = "Strokes: "
+FILTER_FROM = "Filter: "
+PATCHES = "Patches of the painting"
+TEXTURE = "Texture transfer"
+WITHOUT = " (no network)"
+FID, ART = "inception-fid", "inception-art"
 
 
 class Locate(Protocol):
@@ -44,22 +54,58 @@ def entry_of(choice: str) -> Entry | None:
     return next((e for e in load_catalogue().entries if e.name == choice), None)
 
 
-def several(checkpoint: Checkpoint, wanted: str) -> WeightsError:
-    """The error for a file with more networks of a kind than a loader can give out."""
-    names = [one.name or "the whole" for one in (checkpoint, *checkpoint.others) if one.kind == checkpoint.kind]
-    return WeightsError(
-        f"{checkpoint.path.name} holds {len(names)} networks ({', '.join(names)}) where one {wanted} is expected: save the one "
-        "that you want as a file of its own"
-    )
+def encoder_choices(files: Iterable[str]) -> list[str]:
+    """Built-in encoders, catalogued ones, then the person's files."""
+    return [POCKET, POCKET_VGG, FILTER_BANK, *catalogue_names("encoder"), *own(files)]
 
 
-def wrong_kind(checkpoint: Checkpoint, wanted: str) -> WeightsError:
-    """The error for a good file in the wrong loader."""
-    what, title = checkpoint.kind, architecture(checkpoint.architecture).title
-    advice = {
-        "discriminator": "it only serves training: choose the generator's file",
-        "part": "the loader takes it with its other files, by their name in the list",
-        "metric": "the nodes that measure take it by its name in their lists",
-        "landmarks": "it is used by StarGAN v2 by itself: choose the translator's file",
-    }.get(what, f"load it with the node for a {what}")
-    return WeightsError(f"{checkpoint.path.name} is a {what} ({title}), not a {wanted}: {advice}")
+def decoder_choices(files: Iterable[str]) -> list[str]:
+    """Built-in decoders, those inside catalogued stylizers, then the person's files."""
+    return [POCKET, *catalogued_decoders(), *own(files)]
+
+
+def catalogued_decoders() -> dict[str, FileSpec]:
+    """ "adain/decoder" -> its file, for every decoder of a catalogued stylizer whose parts work apart."""
+    entries = [e for e in load_catalogue().entries if e.architecture in CLOSED_FORMS]
+    return {f"{e.name}/{s.role}": s for e in entries for s in e.files if s.role.startswith("decoder")}
+
+
+def stylizer_choices(files: Iterable[str]) -> list[str]:
+    """Built-in stylizers, catalogued ones, strokes and filters, then the person's files."""
+    return [POCKET, *catalogue_names("stylizer"), *names_without_network(), *own(files)]
+
+
+def names_without_network() -> list[str]:
+    """Strokes, filters and patches as stylizers."""
+    from ..classical.drawn_filters import FILTERS
+    from ..classical.hertzmann import STYLES
+
+    strokes = [f"{STROKES_FROM}{name}{WITHOUT}" for name in STYLES]
+    patches = [f"{name}{WITHOUT}" for name in (PATCHES, TEXTURE)]
+    return [*strokes, *(f"{FILTER_FROM}{name}{WITHOUT}" for name in FILTERS), *patches]
+
+
+def translator_choices(files: Iterable[str]) -> list[str]:
+    """The built-in translator, catalogued ones, the recommended first, then the person's files."""
+    return [NIGHT, *catalogue_names("translator"), *own(files)]
+
+
+def generator_choices(files: Iterable[str]) -> list[str]:
+    """The catalogued ones, the recommended first, then the person's files."""
+    return [*catalogue_names("generator"), *own(files)]
+
+
+def control_choices(files: Iterable[str]) -> list[str]:
+    """The catalogued ones, then the person's files."""
+    return [*catalogue_names("control"), *own(files)]
+
+
+def adapter_choices(files: Iterable[str]) -> list[str]:
+    """The catalogued ones, then the person's files."""
+    return [*catalogue_names("adapter"), *own(files)]
+
+
+def judge_choices(architecture: str, files: Iterable[str]) -> list[str]:
+    """The catalogue's networks of an architecture, then the person's files."""
+    catalogued = [entry.name for entry in load_catalogue().entries if entry.architecture == architecture]
+    return [*catalogued, *own(files)]

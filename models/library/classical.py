@@ -20,21 +20,10 @@ from ..ops.padding import same_size
 from ..progress import Progress, silent
 from ..stylization.style import Style
 from ..stylization.stylizer import StylizeOptions, Stylizer
+from .choices import FILTER_FROM, PATCHES, STROKES_FROM, TEXTURE, WITHOUT
 
-STROKES_FROM = "Strokes: "
-FILTER_FROM = "Filter: "
-PATCHES = "Patches of the painting"
-TEXTURE = "Texture transfer"
-WITHOUT = " (no network)"
 KIND = "strokes"
 PAINTING_SIDE = 512  # pixels of the longer side of a painting whose strokes are kept
-
-
-def names() -> list[str]:
-    """What the loader's list has of them."""
-    strokes = [f"{STROKES_FROM}{name}{WITHOUT}" for name in STYLES]
-    patches = [f"{name}{WITHOUT}" for name in (PATCHES, TEXTURE)]
-    return [*strokes, *(f"{FILTER_FROM}{name}{WITHOUT}" for name in FILTERS), *patches]
 
 
 def stylizer(name: str) -> Stylizer:

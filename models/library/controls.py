@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -12,7 +11,8 @@ from ..weights.catalogue import FileSpec
 from ..weights.convert import safetensors_beside
 from ..weights.errors import WeightsError
 from ..weights.readers import read_checkpoint
-from .choices import Locate, catalogue_names, entry_of, own, wrong_kind
+from .choices import Locate, entry_of
+from .misfits import wrong_kind
 from .registry import open_checkpoint
 
 UNET = "unet"
@@ -24,11 +24,6 @@ class Control:
 
     module: ControlNeXt
     name: str
-
-
-def control_choices(files: Iterable[str]) -> list[str]:
-    """The catalogued ones, then the person's files."""
-    return [*catalogue_names("control"), *own(files)]
 
 
 def load_control(choice: str, locate: Locate) -> Control:

@@ -84,6 +84,8 @@ MARKS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "a StarGAN v2 generator without its mapping network and style encoder",
         "whole",
     ),
+    (("transformer/contract",), "a pastiche network of magenta of a form that this pack does not know", "own"),
+    (("style_params/",), "a style transfer network of magenta of a form that this pack does not know", "own"),
     (("gram.weight", "model1."), "an MSG-Net multi-style network", "other"),
     (("conv1.instance.", "deconv3.conv2d."), "a ReCoNet video style network", "other"),
     (("snet.convs.", "cnet.convs."), "the matrix network of LinearStyleTransfer", "other"),

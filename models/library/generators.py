@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..generation.generator import Generator
 from ..weights.catalogue import Entry
-from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
+from .choices import Locate, entry_of
+from .misfits import several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
-
-
-def generator_choices(files: Iterable[str]) -> list[str]:
-    """The catalogued ones, the recommended first, then the person's files."""
-    return [*catalogue_names("generator"), *own(files)]
 
 
 def load_generator(choice: str, locate: Locate) -> Generator:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from ..metrics.judge import Judge
 from ..weights.catalogue import FileSpec, load_catalogue
 from ..weights.errors import WeightsError
 from ..weights.ledger import read_record
-from .choices import Locate, entry_of, own
+from .choices import Locate, entry_of
 from .registry import open_checkpoint
 
 CHUNK = 1 << 20
-FID, ART = "inception-fid", "inception-art"
 
 
 def load_judge(choice: str, locate: Locate) -> Judge:
@@ -25,12 +23,6 @@ def load_judge(choice: str, locate: Locate) -> Judge:
     if entry is None and found.kind != "metric":
         raise WeightsError(f"{path.name} is a {found.kind}, not a network that measures: choose another file")
     return Judge(found.architecture, choice, found.build(), sha256_of(path), entry is not None)
-
-
-def judge_choices(architecture: str, files: Iterable[str]) -> list[str]:
-    """The catalogue's networks of an architecture, then the person's files."""
-    catalogued = [entry.name for entry in load_catalogue().entries if entry.architecture == architecture]
-    return [*catalogued, *own(files)]
 
 
 def spec_of(name: str) -> FileSpec:

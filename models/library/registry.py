@@ -28,7 +28,6 @@ FAMILIES = (
     *("cyclegan", "pix2pix", "ugatit", "photo2cartoon", "animegan2", "stargan", "stargan2", "munit", "unit", "funit"),
     "cartoongan",
     *("stylegan", "stylegan2", "stylegan3", "styleformer_gan"),
-    "controlnext",
     *("inception", "alexnet", "squeezenet", "stlpips"),
     *("controlnext", "deadiff"),
 )

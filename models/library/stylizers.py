@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,39 +16,15 @@ from ..encoders.encoder import Encoder
 from ..encoders.filter_bank import filter_bank
 from ..encoders.vgg import VGG
 from ..stylization.stylizer import Stylizer
-from ..weights.catalogue import Entry, FileSpec, load_catalogue
+from ..weights.catalogue import Entry, load_catalogue
 from ..weights.errors import CheckpointError
 from . import classical
-from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
+from .choices import FILTER_BANK, POCKET, POCKET_VGG, Locate, catalogued_decoders, entry_of, names_without_network
+from .misfits import several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
-POCKET = "Pocket (built-in)"
-FILTER_BANK = "Filter bank (built-in)"
-CLOSED_FORMS = ("adain", "wct", "wct-16x")
 ADAIN_DECODER = "adain-decoder"
-POCKET_VGG = "Pocket VGG (built-in)"
 POCKET_VGG_FILE = Path(__file__).parents[1] / "encoders" / "pocket_vgg.safetensors"
-
-
-def encoder_choices(files: Iterable[str]) -> list[str]:
-    """Built-in encoders, catalogued ones, then the person's files."""
-    return [POCKET, POCKET_VGG, FILTER_BANK, *catalogue_names("encoder"), *own(files)]
-
-
-def decoder_choices(files: Iterable[str]) -> list[str]:
-    """Built-in decoders, those inside catalogued stylizers, then the person's files."""
-    return [POCKET, *catalogued_decoders(), *own(files)]
-
-
-def stylizer_choices(files: Iterable[str]) -> list[str]:
-    """Built-in stylizers, catalogued ones, strokes and filters, then the person's files."""
-    return [POCKET, *catalogue_names("stylizer"), *classical.names(), *own(files)]
-
-
-def catalogued_decoders() -> dict[str, FileSpec]:
-    """ "adain/decoder" -> its file, for every decoder of a catalogued stylizer whose parts work apart."""
-    entries = [e for e in load_catalogue().entries if e.architecture in CLOSED_FORMS]
-    return {f"{e.name}/{s.role}": s for e in entries for s in e.files if s.role.startswith("decoder")}
 
 
 def load_encoder(choice: str, locate: Locate) -> Encoder:
@@ -79,7 +55,7 @@ def load_stylizer(choice: str, locate: Locate) -> Stylizer:
     """The stylizer behind a name. Raises WeightsError when its file is missing, damaged or something else."""
     if choice == POCKET:
         return families.pocket.stylizer(_built_in_pocket())
-    if choice in classical.names():
+    if choice in names_without_network():
         return classical.stylizer(choice)
     entry = entry_of(choice)
     if entry is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from .. import families
@@ -10,18 +9,13 @@ from ..translation.translator import Translator
 from ..translation.two_ways import TwoWays
 from ..weights.catalogue import Entry, FileSpec, load_catalogue
 from ..weights.errors import WeightsError
-from .choices import Locate, catalogue_names, entry_of, own, several, wrong_kind
+from .choices import NIGHT, Locate, entry_of
+from .misfits import several, wrong_kind
 from .registry import Checkpoint, architecture, open_checkpoint
 
-NIGHT = "Night painting (built-in)"
 RGB = 3
 LANDMARKS = "landmarks"
 NETWORKS = ("networks", "generator")
-
-
-def translator_choices(files: Iterable[str]) -> list[str]:
-    """The built-in translator, catalogued ones, the recommended first, then the person's files."""
-    return [NIGHT, *catalogue_names("translator"), *own(files)]
 
 
 def load_translator(choice: str, locate: Locate) -> Translator:

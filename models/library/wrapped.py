@@ -21,17 +21,10 @@ DEEPEST = 5
 MOST_PARTS = 400
 # What a person loads a file for, before what only served its training.
 RANKS: tuple[Kind, ...] = (
-    "translator",
-    "stylizer",
-    "generator",
-    "control",
-    "decoder",
-    "encoder",
-    "landmarks",
-    "part",
-    "discriminator",
+    *("translator", "stylizer", "generator", "control", "adapter", "decoder"),
+    *("encoder", "metric", "landmarks", "part", "discriminator"),
 )
-PAINTS = RANKS[:5]
+PAINTS = RANKS[:6]
 BESIDE = ("latent_avg",)  # what encoders of StyleGAN2 keep outside of the generator that it belongs to
 SHARE = 0.5  # of a file's numbers: what paints nothing is the file's purpose only when it is most of it
 

@@ -16,7 +16,11 @@ MOST_TAGS = 500
 TRIGGERS = ("modelspec.trigger_phrase", "ss_trigger_words", "trigger_words", "activation_text")
 TITLES = ("modelspec.title", "ss_output_name", "name")
 TEXT_WIDTHS = {768: "SD1.5", 1024: "SD2.x", 2048: "SDXL"}
-STATED_AS = {"SD1.5": ("v1", "1.5", "1-5", "sd15", "1.4"), "SD2.x": ("v2", "2.0", "2.1", "2-1", "768"), "SDXL": ("xl", "pony")}
+STATED_AS = (
+    ("SDXL", ("xl", "pony")),
+    ("SD2.x", ("v2", "2.0", "2.1", "2-1", "768")),
+    ("SD1.5", ("v1", "1.4", "1.5", "1-5", "sd15")),
+)
 BASES = ("modelspec.architecture", "ss_base_model_version", "baseModel", "ss_sd_model_name")
 
 
@@ -81,7 +85,8 @@ def facts_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None) 
 def family_of_file(header: Mapping[str, str], modules: Mapping[str, Module]) -> str:
     """What the header says of the model, unless the sizes say another; without a header by sizes, then by names."""
     stated, seen = first(header, BASES), family_by_sizes(modules)
-    if stated and (not seen or (seen in STATED_AS and any(part in stated.lower() for part in STATED_AS[seen]))):
+    same = next((family for family, words in STATED_AS if any(word in stated.lower() for word in words)), "") == seen
+    if stated and (same or not seen):
         return stated
     return seen or stated or family_by_names(modules)
 

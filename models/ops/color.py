@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -18,6 +19,7 @@ KeepColorMethod = Literal["luminance", "coral", "mean_std", "histogram"]
 TURNS = 10  # of the color space, for matching whole histograms
 KNOTS = 1024
 SAMPLES = 1 << 16
+PIXELS_AT_ONCE = 1 << 22
 
 
 def rgb_to_yiq(rgb: Tensor) -> Tensor:
@@ -42,20 +44,34 @@ def keep_color(image: Tensor, reference: Tensor, method: KeepColorMethod, streng
     batch = max(image.shape[0], reference.shape[0])
     image, reference = rows_of(image, 0, batch), rows_of(reference, 0, batch)
     if method == "luminance":
-        luma = rgb_to_yiq(image)[:, :1]
-        chroma = rgb_to_yiq(same_size(reference, *image.shape[-2:]))[:, 1:]
-        changed = yiq_to_rgb(torch.cat([luma, chroma], dim=1))
+        changed = by_rows(with_chroma, image, same_size(reference, *image.shape[-2:]))
     elif method == "coral":
         changed = coral(image, reference)
     elif method == "mean_std":
         a, b = measure(image), measure(reference)
         scale = b.std() / a.std()
-        changed = (image - a.mean[:, :, None, None]) * scale[:, :, None, None] + b.mean[:, :, None, None]
+        shift = b.mean - a.mean * scale
+        changed = by_rows(lambda x: x * scale[:, :, None, None] + shift[:, :, None, None], image)
     elif method == "histogram":
         changed = torch.cat([match_histogram(a, b) for a, b in zip(image.split(1), reference.split(1), strict=True)])
     else:
         raise ValueError(f"there is no color method {method!r}: choose luminance, coral, mean_std or histogram")
-    return torch.lerp(image, changed, strength).clamp(0, 1)
+    return by_rows(lambda x, y: torch.lerp(x, y, strength).clamp(0, 1), image, changed)
+
+
+def by_rows(work: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
+    """What `work` makes of pictures [B, C, H, W], some rows at a time: what looks at single pixels needs no more, and who waits
+    for it to stop waits for no more.
+    """
+    batch, _, height, width = pictures[0].shape
+    rows = max(1, PIXELS_AT_ONCE // max(batch * width, 1))
+    made = [work(*(picture[..., top : top + rows, :] for picture in pictures)) for top in range(0, height, rows)]
+    return made[0] if len(made) == 1 else torch.cat(made, dim=2)
+
+
+def with_chroma(image: Tensor, reference: Tensor) -> Tensor:
+    """The luma of one picture with the chroma of another."""
+    return yiq_to_rgb(torch.cat([rgb_to_yiq(image)[:, :1], rgb_to_yiq(reference)[:, 1:]], dim=1))
 
 
 def match_histogram(image: Tensor, reference: Tensor) -> Tensor:
@@ -71,16 +87,16 @@ def match_histogram(image: Tensor, reference: Tensor) -> Tensor:
         # the first along the channels themselves
         frame = torch.eye(3) if not turn else torch.linalg.qr(torch.randn(3, 3, generator=generator))[0]
         frame = frame.to(image)
-        turned = frame @ colors
-        before, after = quantiles(turned), quantiles(frame @ wanted)
-        colors = frame.T @ piecewise(turned, before, after)
+        before, after = quantiles(colors, frame), quantiles(wanted, frame)
+        parts = colors.split(PIXELS_AT_ONCE, dim=1)
+        colors = torch.cat([frame.T @ piecewise(frame @ part, before, after) for part in parts], dim=1)
     return colors.view_as(image)
 
 
-def quantiles(rows: Tensor) -> Tensor:
-    """[D, n] -> [D, 1024] evenly spread quantiles of every row, from at most 65,536 of its values."""
+def quantiles(rows: Tensor, frame: Tensor) -> Tensor:
+    """[D, n] -> [D, 1024] evenly spread quantiles of every row of frame @ rows, from at most 65,536 of its values."""
     step = max(1, rows.shape[1] // SAMPLES)
-    ordered = rows[:, ::step].sort(dim=1).values
+    ordered = (frame @ rows[:, ::step]).sort(dim=1).values
     at = torch.linspace(0, ordered.shape[1] - 1, KNOTS, device=rows.device).round().long()
     return ordered[:, at]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .style_code import StyleCode
 from .translator import BOTH_WAYS, Canvas, Painted, TranslateOptions, Translator
 
-BACK = r"(?i)b2a|b_?to_?a|(?:^|[._])(?:net)?g?_?ba(?:$|[._])|backward"
+BACK = r"(?i)b_?(?:to|2)_?a|y_?(?:to|2)_?x|(?:^|[._])(?:net)?g?_?(?:ba|yx|f)(?:$|[._])|backward"
 
 
 class TwoWays(Translator):

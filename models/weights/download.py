@@ -52,7 +52,8 @@ def settings_from_environment() -> Settings:
     offline = any(variable(name).lower() in on for name in ("STYLE_ATELIER_OFFLINE", "HF_HUB_OFFLINE"))
     pairs = (pair.partition("=") for pair in variable("STYLE_ATELIER_MIRRORS").split(";"))
     mirrors = {start.strip(): base.strip() for start, _, base in pairs if start.strip() and base.strip()}
-    return Settings(offline, variable("HF_ENDPOINT") or None, mirrors)
+    verify = variable("STYLE_ATELIER_VERIFY").lower() == "always"
+    return Settings(offline, variable("HF_ENDPOINT") or None, mirrors, verify=verify)
 
 
 def variable(name: str) -> str:

@@ -81,6 +81,8 @@ def inside(root: Path, name: object) -> Path:
     ValueError in one sentence for a name that is none, or leads out of `root`: as such, by `..`, or through a link.
     """
     root = root.resolve()
+    if name == "":
+        raise ValueError(f"name '' leads out of {root}: write a plain name, such as portrait")
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
         raise ValueError(f"name {shown(name, 80)!r} is no name of a file: write a plain name, such as portrait")
     parts = Path(name).parts

@@ -48,7 +48,7 @@ def read_record(path: Path) -> Record | None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` under the name `path` in one step: a reader sees the old file or the new one, never a part."""
-    write_over(path, lambda name: Path(name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8") and None)
+    write_over(path, lambda name: Path(name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8"))
 
 
 def confirm(file: Path, spec: FileSpec, path: Path, progress: Progress) -> None:

@@ -62,6 +62,7 @@ NAMED: dict[str, tuple[str, str]] = {
     ".md": ("a text, not weights", "choose a file of weights"),
     ".py": ("a Python program, not weights", "no code is ever run from the model folder; choose a file of weights"),
 }
+TFJS = (b'"format"', b"modelTopology", b"weightsManifest")  # keys that a TensorFlow.js model begins with
 GRAPH = (b"Placeholder", b"Const", b"Identity", b"NoOp")  # operations that a frozen graph's first nodes are
 
 
@@ -82,7 +83,7 @@ def outsider(path: Path, start: bytes) -> str | None:
     text = start.lstrip()
     if text.startswith((b"<?xml", b"<net")):
         return _words("an OpenVINO model's description, or another XML text", ORIGINAL)
-    if text.startswith(b"{") and path.suffix.lower() == ".json" and b"weightsManifest" not in start:
+    if text.startswith(b"{") and path.suffix.lower() == ".json" and not any(name in start for name in TFJS):
         return _words("settings, not weights", "choose the file of weights beside it")
     return None
 

@@ -104,7 +104,7 @@ class Values:
         state = call.state
         if isinstance(state, tuple) and len(state) == 2:  # a class with slots: (its __dict__, its slots)
             state = state[0] or state[1]
-        if is_call(state, "OrderedDict", "EasyDict"):
+        if isinstance(state, Call) and is_call(state, "OrderedDict", "EasyDict"):
             state = dict(dict_pairs(state.args[0] if state.args else None) + state.pairs)
         if not isinstance(state, dict):
             return Inert(str(call.what))

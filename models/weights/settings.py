@@ -12,7 +12,8 @@ class Settings:
 
     `timeout` is the longest silence in seconds, `retries` how often one address is tried again without getting further,
     `backoff` the first wait between tries in seconds (it doubles, up to 30 s, and is shortened by chance). A server that sends
-    less than `slowest` bytes a second over `window` seconds is given up as one that stalls.
+    less than `slowest` bytes a second over `window` seconds is given up as one that stalls. `verify`: hash every file before
+    it is used, instead of once a session in the background.
     """
 
     offline: bool = False
@@ -21,5 +22,6 @@ class Settings:
     timeout: float = 20.0
     retries: int = 5
     backoff: float = 1.0
+    verify: bool = False
     slowest: int = 4096
     window: float = 30.0

@@ -19,7 +19,7 @@ from zlib import crc32
 
 from .files import inside
 
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 
 TEMPORARY = r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d+)-\d+\.tmp$"
 DAY = 24 * 3600.0
@@ -120,7 +120,18 @@ def _is_left_over(name: str, changed: float) -> bool:
     if found["machine"] != _MACHINE:  # another machine's, or that of a container that is gone
         return time.time() - changed > DAY
     process = int(found["process"])
-    return changed < _STARTED if process == os.getpid() else not _is_alive(process)
+    began = _STARTED if process == os.getpid() else _start_of(process)
+    return changed < began if began is not None else not _is_alive(process)
+
+
+def _start_of(process: int) -> float | None:
+    """When a process, or a thread that has its number by now, began; None where the system does not say."""
+    try:
+        ticks = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
+        booted = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime"))
+        return int(booted.split()[1]) + ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration, AttributeError):
+        return None
 
 
 def _is_alive(process: int) -> bool:

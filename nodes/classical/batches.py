@@ -71,15 +71,8 @@ def uniformity_input(default: float = 3500.0) -> io.Float.Input:
 
 def seed_input() -> io.Int.Input:
     """Of what is drawn by chance."""
-    return io.Int.Input(
-        "seed",
-        control_after_generate=io.ControlAfterGenerate.fixed,
-        default=0,
-        min=0,
-        max=0xFFFFFFFF,
-        step=1,
-        tooltip=SEED_TOOLTIP,
-    )
+    fixed = io.ControlAfterGenerate.fixed
+    return io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFF, step=1, control_after_generate=fixed, tooltip=SEED_TOOLTIP)
 
 
 def size_input() -> io.Int.Input:

@@ -85,7 +85,7 @@ class PropagateKeyframes(io.ComfyNode):
                 weight_input("edge_weight", 1.0, "How much edges decide.", advanced=True),
                 weight_input(
                     "previous_weight",
-                    0.5,
+                    2.0,
                     "How much the frame painted before decides, moved along: more is calmer, and drifts more.",
                     advanced=True,
                 ),

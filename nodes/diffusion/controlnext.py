@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ...models.families.controlnext.weights import kind_of, model_names
 from ...models.library import controls
+from ...models.library.choices import control_choices
 from ..host.feedback import show
 from ..host.folders import Locator, file_stamp, model_files
 from ..host.networks import load
@@ -22,7 +23,7 @@ class LoadControlNeXt(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = controls.control_choices(model_files())
+        choices = control_choices(model_files())
         return io.Schema(
             node_id="StyleAtelierLoadControlNeXt",
             display_name="Load ControlNeXt",
@@ -78,7 +79,7 @@ class ControlNeXtWeights(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = controls.control_choices(model_files())
+        choices = control_choices(model_files())
         return io.Schema(
             node_id="StyleAtelierControlNeXtWeights",
             display_name="ControlNeXt Weights",

@@ -8,7 +8,8 @@ import torch
 from comfy_api.latest import io
 
 from ...models.families.deadiff.network import WORDS, Place, Word
-from ...models.library.adapters import adapter_choices, load_adapter
+from ...models.library.adapters import load_adapter
+from ...models.library.choices import adapter_choices
 from ..host.feedback import show
 from ..host.folders import file_stamp, model_files
 from ..host.images import from_image, slots

@@ -19,7 +19,7 @@ from ..host.sockets import ClipSocket, HooksSocket, LoraStackSocket, ModelSocket
 from . import patches
 from .stable_diffusion import NO_LORAS, lora_files, lora_folder, lora_stamp, needs_comfyui, read_lora
 
-LORA_TOOLTIP = "A file of models/loras: kohya, diffusers, PEFT, LyCORIS, LoHa, LoKr, DoRA or B-LoRA."
+LORA_TOOLTIP = "A file of models/loras: kohya, diffusers, PEFT, OneTrainer, LyCORIS, LoHa, LoKr, DoRA, B-LoRA or cloneofsimo's."
 SHOWN_TAGS = 40
 
 

@@ -6,6 +6,7 @@ import torch
 from comfy_api.latest import io
 
 from ...models.library import generators
+from ...models.library.choices import generator_choices
 from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
@@ -17,7 +18,7 @@ class LoadGenerator(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        choices = generators.generator_choices(model_files("generator"))
+        choices = generator_choices(model_files("generator"))
         return io.Schema(
             node_id="StyleAtelierLoadGenerator",
             display_name="Load Generator",

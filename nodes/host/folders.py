@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import folder_paths
 
 from ...models.library.known_files import is_inside, loadable, read_known
+from ...models.library.published import entry_with, published_check
 from ...models.weights.catalogue import FileSpec, load_catalogue
 from ...models.weights.download import fetch, settings_from_environment
 from ...models.weights.endings import ENDINGS
 from ...models.weights.files import inside
+from ...models.weights.verification import SESSION
 from ...models.weights.words import shown
-from .feedback import fetch_progress
+from ...models.weights.writing import sweep
+from .feedback import fetch_progress, show
 
 FOLDER = "style_atelier"
 
@@ -60,6 +64,22 @@ def temporary_file(suffix: str) -> Path:
     return Path(name)
 
 
+def sweep_folders() -> None:
+    """Remove, in the background, what writers of an earlier run that was killed have left."""
+    outputs = Path(folder_paths.get_output_directory())
+    roots = [*(Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)), *outputs.glob(f"{FOLDER}*")]
+
+    def work() -> None:
+        sweep(outputs)
+        for root in roots:
+            sweep(root)
+            for folder in root.rglob("*"):
+                if folder.is_dir() and not folder.is_symlink():
+                    sweep(folder)
+
+    threading.Thread(target=work, daemon=True, name="style-atelier-sweep").start()
+
+
 class Locator:
     """Finds and downloads files for models.library, and remembers which it gave out."""
 
@@ -73,7 +93,7 @@ class Locator:
             with suppress(ValueError):
                 path = inside(folder, name)
                 if path.is_file():
-                    return self.remember(path)
+                    return self.remember(path, watched=True)
         raise ValueError(
             f"There is no file {shown(name, 80)!r} under {folders[0]} (links that lead out of it are not followed): put it "
             "there, or choose another entry of the list."
@@ -84,7 +104,9 @@ class Locator:
         folders = [Path(folder) for folder in folder_paths.get_folder_paths(FOLDER)]
         present = next((folder for folder in folders if (folder / spec.path).is_file()), None)
         progress = fetch_progress(f"{'downloading' if present is None else 'checking'} {spec.path}")
-        return self.remember(fetch(spec, present or folders[0], load_catalogue().hosts, settings_from_environment(), progress))
+        check, settings = published_check(entry_with(spec), spec), settings_from_environment()
+        path = fetch(spec, present or folders[0], load_catalogue().hosts, settings, progress, check)
+        return self.remember(path, watched=True)
 
     def find(self, spec: FileSpec) -> Path | None:
         """A published file that one of the models/style_atelier folders has already, or None."""
@@ -92,7 +114,13 @@ class Locator:
         present = next((path for path in places if path.is_file()), None)
         return None if present is None else self.remember(present)
 
-    def remember(self, path: Path) -> Path:
-        """Note the file's time, so that a changed file is read again."""
+    def remember(self, path: Path, watched: bool = False) -> Path:
+        """Note the file's time, so that a changed file is read again. watched: its bytes are to be what they were.
+
+        Raises CheckpointError for a file whose bytes have changed and whose date has not.
+        """
+        told = SESSION.used(path, settings_from_environment().verify) if watched else ""
+        if told:
+            show(told)
         self.files.append((path, path.stat().st_mtime_ns))
         return path

@@ -22,7 +22,7 @@ COLORS = (
     *((200, 72, 40), (38, 104, 168), (60, 140, 70), (140, 80, 160), (200, 140, 30), (40, 150, 150)),
     *((120, 90, 60), (190, 70, 130), (90, 90, 200), (110, 130, 40), (160, 160, 160), (30, 30, 34)),
 )
-BOLD = {"stroke_width": 1}
+BOLD = 1  # pixels that a stroke of a letter is wider
 
 
 def wrapped(text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> list[str]:
@@ -60,7 +60,7 @@ def table_picture(report: Report) -> Image.Image:
             draw.text(at, line, fill=QUIET, font=small)
         for place, row in enumerate(grid[1:]):
             best = i > 0 and columns[i - 1].best == place
-            draw.text((left, top + place * step + 6), row[i], fill=INK, font=font, **(BOLD if best else {}))
+            draw.text((left, top + place * step + 6), row[i], fill=INK, font=font, stroke_width=BOLD if best else 0)
         left += widths[i]
     for place in range(len(report.rows) + 1):
         y = top + place * step

@@ -11,7 +11,8 @@ from comfy_api.latest import io
 from PIL import Image
 from torch import Tensor
 
-from ...models.library.judges import FID, judge_choices, load_judge
+from ...models.library.choices import FID, judge_choices
+from ...models.library.judges import load_judge
 from ...models.metrics.judge import Judge
 from ...models.metrics.measurement import Measured, Measurement, Missing
 from ...models.metrics.pairs import PairMeasure

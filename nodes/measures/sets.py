@@ -5,7 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.library.judges import ART, FID, judge_choices, load_judge
+from ...models.library.choices import ART, FID, judge_choices
+from ...models.library.judges import load_judge
 from ...models.metrics.judge import Judge
 from ...models.metrics.layouts import Layout
 from ...models.metrics.measurement import Measured, Measurement

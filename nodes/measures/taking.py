@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...models.library import stylizers
+from ...models.library.choices import POCKET_VGG
 from ...models.library.judges import absent, load_judge
 from ...models.metrics import pairs
 from ...models.metrics.measurement import Measurement, Missing
@@ -19,7 +20,7 @@ from ..host.networks import load, on_device
 from ..host.sockets import Hosted
 
 AVAILABLE, ALL = "available", "all"
-BUILT_IN = stylizers.POCKET_VGG
+BUILT_IN = POCKET_VGG
 MEASURES_TOOLTIP = (
     "Names with commas between, or available for all that need no download, or all. Against content: ssim, ssim_luma, ms_ssim, "
     "psnr, lpips_alex, lpips_vgg, lpips_squeeze, st_lpips, st_lpips_vgg, dists, cfsd, structure. Against style: gram, moments, "

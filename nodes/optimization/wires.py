@@ -10,7 +10,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...models.library import stylizers
-from ...models.library.choices import entry_of
+from ...models.library.choices import POCKET_VGG, entry_of
 from ...models.objectives.objective import Objective, Objectives
 from ..host.folders import Locator
 from ..host.images import from_mask, read_names, read_weights
@@ -54,7 +54,7 @@ def encoder_or_best(encoder: Hosted | None, best: str = BEST_ENCODER) -> Hosted:
     present = entry is not None and Locator().find(entry.files[0]) is not None
     # outside of inference mode, so that gradients may pass the weights
     with torch.inference_mode(False), torch.no_grad():
-        return load("encoder", best if present else stylizers.POCKET_VGG, stylizers.load_encoder)
+        return load("encoder", best if present else POCKET_VGG, stylizers.load_encoder)
 
 
 def check_layers(encoder: Hosted, layers: str, layer_weights: str) -> tuple[tuple[str, ...], tuple[float, ...]]:

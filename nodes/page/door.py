@@ -88,7 +88,7 @@ async def read_body(request: web.Request, most: int = LONGEST_REQUEST) -> Any:
     async for part in request.content.iter_any():
         content += part
         if len(content) > most:
-            raise Refused(f"The request is longer than {most:,} bytes.", 413)
+            raise Refused(f"The request is longer than {most:,} bytes.", 415)
     try:
         return read_json(bytes(content))
     except ValueError as error:

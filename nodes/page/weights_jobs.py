@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ...models.library.known_files import read_known
+from ...models.library.published import published_check
 from ...models.weights.catalogue import SIDECAR_SUFFIXES, Catalogue, Entry, FileSpec
 from ...models.weights.download import fetch, settings_from_environment
 from ...models.weights.errors import WeightsError
+from ...models.weights.ledger import read_record, record_path
 
 Announce = Callable[[dict[str, Any]], None]
 SECONDS_BETWEEN_MESSAGES = 0.2
@@ -82,6 +84,24 @@ def part_bytes(spec: FileSpec, folders: Sequence[Path]) -> int:
     return max((part.stat().st_size for part in parts if part.is_file()), default=0)
 
 
+def changed_files(choice: Choice, folders: Sequence[Path]) -> list[Path]:
+    """Files without a published hash that are not those that were first used: others lie there, or others are to be fetched."""
+    found = []
+    for spec in choice.files:
+        for path in () if spec.has_hash else [folder / spec.path for folder in folders]:
+            record = read_record(path)
+            stat = path.stat() if path.is_file() else None
+            if record and (stat is None or (record.size, record.modified_ns) != (stat.st_size, stat.st_mtime_ns)):
+                found.append(path)
+    return found
+
+
+def trust(choice: Choice, folders: Sequence[Path]) -> None:
+    """Forget what was recorded of such files: the person has said that the new ones are right. They are recorded when used."""
+    for path in changed_files(choice, folders):
+        record_path(path).unlink(missing_ok=True)
+
+
 def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> dict[str, Any]:
     """One choice as the page shows it: state `present`, `partial` or `missing`, its files, license and download."""
     files = []
@@ -94,7 +114,9 @@ def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> d
     complete = all(file["present"] for file in files)
     begun = any(file["present"] or file["part_bytes"] for file in files)
     entry = choice.entry
+    begun_anew = complete or (job is not None and job.state == "failed")
     return {
+        "changed": begun_anew and bool(changed_files(choice, folders)),
         "name": choice.name,
         "title": choice.title,
         "kind": entry.kind,
@@ -174,7 +196,10 @@ class Downloads:
             for spec in choice.files:
                 path = find_file(spec, folders)
                 if path is None:
-                    path = fetch(spec, folders[0], hosts, settings_from_environment(), self._progress(choice.name, done, stop))
+                    report = self._progress(choice.name, done, stop)
+                    path = fetch(
+                        spec, folders[0], hosts, settings_from_environment(), report, published_check(choice.entry, spec)
+                    )
                 done += path.stat().st_size
             end["done"] = done
         except Canceled:

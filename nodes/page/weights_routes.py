@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ...models.library.known_files import look
 from ...models.weights.catalogue import Catalogue, load_catalogue
 from ...models.weights.errors import WeightsError
-from .door import Refused, answer, check_origin, is_this_machine, placeless, read_body, refusal
-from .weights_jobs import Choice, Downloads, choice_status, choices, known_words, own_files
+from .door import Refused, answer, check_origin, is_this_machine, placeless, read_body, refusal, without_places
+from .weights_jobs import Choice, Downloads, changed_files, choice_status, choices, known_words, own_files, trust
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -59,13 +59,28 @@ class WeightsRoutes:
             return answer({"error": f"No download of {choice.name!r} is under way."}, 409)
         return answer({}, 202)
 
+    async def trust(self, request: web.Request) -> web.Response:
+        """POST: the person says that files which are not those that were first used are right; 409 when there are none."""
+        try:
+            choice = await _asked_for(request)
+        except Refused as refused:
+            return refused.answer()
+        if not changed_files(choice, _folders()):
+            return answer({"error": f"No file of {choice.name!r} is another than it was."}, 409)
+        await asyncio.to_thread(trust, choice, _folders())
+        return answer({}, 202)
+
     def _status(self) -> dict[str, Any]:
         catalogue, folders = _catalogue(), _folders()
         listed = choices(catalogue).values()
         entries = [choice_status(choice, folders, self._downloads.job(choice.name)) for choice in listed]
         words = known_words(folders)
         threading.Thread(target=look, args=(folders,), name="style-atelier-own-files", daemon=True).start()
-        return {"entries": entries, "own_files": own_files(folders, catalogue), "own_words": words}
+        return {
+            "entries": entries,
+            "own_files": own_files(folders, catalogue),
+            "own_words": {name: without_places(text) for name, text in words.items()},
+        }
 
 
 def register_routes() -> bool:
@@ -77,6 +92,7 @@ def register_routes() -> bool:
     server.routes.get("/style_atelier/weights")(handlers.status)
     server.routes.post("/style_atelier/weights/{name:.+}/download")(handlers.download)
     server.routes.post("/style_atelier/weights/{name:.+}/cancel")(handlers.cancel)
+    server.routes.post("/style_atelier/weights/{name:.+}/trust")(handlers.trust)
     return True
 
 

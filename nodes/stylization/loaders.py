@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ...models.library import stylizers
+from ...models.library.choices import decoder_choices, encoder_choices, stylizer_choices
 from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
@@ -31,7 +32,7 @@ class LoadEncoder(io.ComfyNode):
             search_aliases=["vgg", "vgg19", "vgg16", "encoder loader", "style features", "filter bank"],
             inputs=[
                 io.Combo.Input(
-                    "encoder", options=stylizers.encoder_choices(model_files("encoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "encoder", options=encoder_choices(model_files("encoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
                 io.Combo.Input(
                     "pooling",
@@ -69,7 +70,7 @@ class LoadDecoder(io.ComfyNode):
             search_aliases=["adain decoder", "wct decoder", "decoder loader"],
             inputs=[
                 io.Combo.Input(
-                    "decoder", options=stylizers.decoder_choices(model_files("decoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
+                    "decoder", options=decoder_choices(model_files("decoder")), default=BUILT_IN, tooltip=CHOICE_TOOLTIP
                 ),
             ],
             outputs=[DecoderSocket.Output(display_name="decoder", tooltip="For Decode Features.")],
@@ -102,7 +103,7 @@ class LoadStylizer(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "stylizer",
-                    options=stylizers.stylizer_choices(model_files("stylizer")),
+                    options=stylizer_choices(model_files("stylizer")),
                     default=BUILT_IN,
                     tooltip=CHOICE_TOOLTIP,
                 ),

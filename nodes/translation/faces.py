@@ -93,8 +93,8 @@ class FaceCrop(io.ComfyNode):
                     box = crops.box_in_picture(take(area, i, i + 1)[0], picture.height, picture.width)
                 whole = crops.central_square(picture.height, picture.width)
                 squares.append(whole if box is None else crops.square_around(box, margin))
-            keep = background == "keep" or area is None
-            rgb = picture.rgb if keep else crops.on_white(picture.rgb, take(area, 0, picture.batch))
+            white = None if background == "keep" else area
+            rgb = picture.rgb if white is None else crops.on_white(picture.rgb, take(white, 0, picture.batch))
             return squares, crops.cut(rgb, squares, size)
 
         squares, face = compute(work, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ...models.library import translators
+from ...models.library.choices import translator_choices
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
 from ..host.sockets import TranslatorSocket
@@ -31,7 +32,7 @@ class LoadTranslator(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "translator",
-                    options=translators.translator_choices(model_files("translator")),
+                    options=translator_choices(model_files("translator")),
                     default=FIRST_TRANSLATOR,
                     tooltip="The built-in one works at once. The named ones are downloaded the first time they are used; those "
                     "that have no public address say where to get them. Your own files in models/style_atelier are listed "

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from style_atelier.models.library import stylizers
+from style_atelier.models.library.choices import stylizer_choices
 from style_atelier.models.weights.catalogue import load_catalogue
 from style_atelier.tests.browser.page import Page
 from style_atelier.tests.host import workflows
@@ -102,7 +102,7 @@ def test_panel_says_what_the_choice_is(page: Page, renderer: str, screenshots: P
 
 
 def test_panel_follows_the_mouse(page: Page, renderer: str) -> None:
-    first, following, *_ = stylizers.stylizer_choices([])
+    first, following, *_ = stylizer_choices([])
     size = sum(file.size for file in load_catalogue().entry(following).files)
     assert 1e6 < size < 1e7, "the panel writes it with one decimal"
     page.load_api({"1": {"class_type": "StyleAtelierLoadStylizer", "inputs": {"stylizer": first}}})

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from style_atelier.models.library.classical import PATCHES, TEXTURE, WITHOUT, names, stylizer
+from style_atelier.models.library.choices import PATCHES, TEXTURE, WITHOUT, names_without_network
+from style_atelier.models.library.classical import stylizer
 from style_atelier.models.stylization.stylizer import StylizeOptions
 from style_atelier.tests.classical.test_patch_synthesis import smooth
 
 
 @pytest.mark.parametrize("name", [PATCHES, TEXTURE])
 def test_a_painting_in_another_pictures_shapes(name: str) -> None:
-    assert f"{name}{WITHOUT}" in names()
+    assert f"{name}{WITHOUT}" in names_without_network()
     made = stylizer(f"{name}{WITHOUT}")
     content, painting = smooth(40, 44, 1), 0.5 * smooth(36, 52, 2)
     found = made.stylize(content, [painting])

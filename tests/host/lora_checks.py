@@ -37,8 +37,8 @@ LORAS.mkdir(parents=True, exist_ok=True)
 folder_paths.folder_names_and_paths["loras"] = ([str(LORAS)], {".safetensors", ".pt", ".bin"})
 # Down block 1 is 640 wide, as the cases want it.
 WIDE = {
-    **{**SD15, "model_channels": 320, "channel_mult": (1, 2), "num_res_blocks": [1, 1], "num_heads": 8},
-    **{"transformer_depth": [1, 1], "transformer_depth_output": [1, 1, 1, 1]},
+    **{**SD15, "model_channels": 320, "channel_mult": (1, 2), "num_res_blocks": [2, 2], "num_heads": 8},
+    **{"transformer_depth": [1] * 4, "transformer_depth_output": [1] * 6},
 }
 LAYER = "down_blocks.1.attentions.0.transformer_blocks.0"
 RANK = 2

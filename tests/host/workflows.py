@@ -14,7 +14,8 @@ from PIL import Image
 
 from style_atelier.install import SAMPLES
 from style_atelier.models.generation.latent_file import write_latents
-from style_atelier.models.library.stylizers import POCKET, load_stylizer
+from style_atelier.models.library.choices import POCKET
+from style_atelier.models.library.stylizers import load_stylizer
 from style_atelier.models.stylization.style_file import write_style
 from style_atelier.models.weights.catalogue import load_catalogue
 

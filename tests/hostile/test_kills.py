@@ -125,5 +125,5 @@ def test_disks_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(95, "not supported")
 
     monkeypatch.setattr(os, "link", refuses)
-    names = [writing.write_numbered(tmp_path / "a", ".txt", lambda name: Path(name).write_text("x") and None).name for _ in "ab"]
+    names = [writing.write_numbered(tmp_path / "a", ".txt", lambda name: Path(name).write_text("x")).name for _ in "ab"]
     assert names == ["a_00001.txt", "a_00002.txt"]

@@ -40,6 +40,10 @@ def routes(pack: Pack) -> web.Application:
     app.router.add_get("/style_atelier/weights", weights.status)
     app.router.add_post("/style_atelier/weights/{name:.+}/download", weights.download)
     app.router.add_post("/style_atelier/weights/{name:.+}/cancel", weights.cancel)
+    app.router.add_post("/style_atelier/weights/{name:.+}/trust", weights.trust)
+    app.router.add_post("/style_atelier/keep", importlib.import_module("style_atelier.nodes.page.keep_routes").keep_this)
+    training = importlib.import_module("style_atelier.nodes.training.routes")
+    app.router.add_get("/style_atelier/training/{name:.+}/status", training.status)
     return app
 
 
@@ -80,6 +84,9 @@ PATHS = (
     ("/style_atelier/weights", "GET"),
     ("/style_atelier/weights/adain/download", "POST"),
     ("/style_atelier/weights/adain/cancel", "POST"),
+    ("/style_atelier/weights/adain/trust", "POST"),
+    ("/style_atelier/keep", "POST"),
+    ("/style_atelier/training/x/status", "GET"),
 )
 
 
@@ -101,7 +108,7 @@ def test_other_sites_and_foreign_names(routes: web.Application, path: str, metho
 def test_long_requests(routes: web.Application, chunked: bool) -> None:
     body = b'{"prompt": {}, "x": "' + b"a" * (2 << 20) + b'"}'
     requests = [raw(path, body, "POST", chunked) for path, method in PATHS if method == "POST"]
-    assert {status(answer) for answer in asyncio.run(ask(routes, requests))} == {413}
+    assert {status(answer) for answer in asyncio.run(ask(routes, requests))} == {415}
 
 
 @pytest.mark.parametrize(
@@ -140,7 +147,7 @@ def test_wishes_of_lies(routes: web.Application, hostile: int) -> None:
         }
         requests.append(raw("/style_atelier/explore", json.dumps(wish).encode()))
     for answer in asyncio.run(ask(routes, requests)):
-        assert status(answer) in (400, 409, 413, 423), answer
+        assert status(answer) in (400, 409, 415, 423), answer
         assert b"/root/" not in answer
         assert b"/tmp/" not in answer
 

@@ -70,6 +70,7 @@ TENSORS: dict[str, tuple[list[str], str]] = {
     "StarGAN v2 generator alone": (["generator.from_rgb.weight", "generator.to_rgb.2.weight"], "without its mapping network"),
     "StyleGAN2 discriminator": (["b64.fromrgb.weight", "from_rgb.weight", "final_linear.0.weight"], "a StyleGAN2 discriminator"),
     "StyleGAN of another form": (["synthesis.L0.weight", "mapping.layer0.weight"], "of a form that this pack does not know"),
+    "pastiche of another form": (["transformer/contract/conv1/kernel", "x/gamma"], "a pastiche network of magenta"),
     "MSG-Net": (["gram.weight", "model1.0.conv2d.weight", "model.1.x"], "an MSG-Net multi-style network"),
     "ReCoNet": (["conv1.conv2d.weight", "conv1.instance.weight", "deconv3.conv2d.weight"], "a ReCoNet video style network"),
     "LinearStyleTransfer": (["snet.convs.0.weight", "cnet.convs.0.weight", "compress.weight"], "LinearStyleTransfer"),

@@ -7,14 +7,16 @@ import logging
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from style_atelier.models.architecture import Kind
 from style_atelier.models.library import generators, stylizers, translators
 from style_atelier.models.library.registry import open_checkpoint
+from style_atelier.models.library.wrapped import RANKS
 from style_atelier.models.translation.translator import TranslateOptions
 from style_atelier.models.weights.errors import WeightsError
 from style_atelier.tests.families import generator_files, johnson_files
@@ -105,6 +107,10 @@ def test_the_same_picture(form: str, tmp_path: Path, wanted: Tensor) -> None:
         assert torch.equal(painted(path), wanted)
 
 
+def test_every_kind_has_a_rank() -> None:
+    assert set(RANKS) == set(get_args(Kind))
+
+
 def test_counters_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "style_atelier"):
         open_checkpoint(saved(tmp_path, FORMS["counters of thop"]))
@@ -155,6 +161,8 @@ def test_generators_of_other_channels(channels: int, shown: int, pack: Any, tmp_
     from dataclasses import replace
 
     from style_atelier.models.generation.noise import Noise
+    from style_atelier.models.generation.projection import ProjectionSettings, begin, project
+    from style_atelier.models.metrics.path_length import PathLengthSettings, perceptual_path_length
     from style_atelier.nodes.host.networks import patcher_for
     from style_atelier.nodes.host.sockets import Hosted
 
@@ -167,6 +175,14 @@ def test_generators_of_other_channels(channels: int, shown: int, pack: Any, tmp_
     raw = made.paint(w.values, Noise())
     assert torch.allclose(image[..., 0], ((raw[:, 0] + 1) / 2).clamp(0, 1), atol=1e-5)
     assert made.preview(w.values[:1], 16).shape[1] == 3
+    # Projection and measures see three colors.
+    embed = lambda pictures: pictures.mean(dim=(2, 3))  # noqa: E731
+    with torch.inference_mode(False):
+        settings = ProjectionSettings(steps=2, samples=8)
+        found = project(made, torch.full((1, 3, 32, 32), 0.5), embed, settings, begin(made, settings))
+        assert len(found.distances) == 2
+    lengths = perceptual_path_length(made, embed, PathLengthSettings(sampling="end", samples=4, batch=2), seed=0)
+    assert lengths.mean >= 0
 
 
 def rosinality(state: State, drop: Callable[[str], bool]) -> dict[str, Any]:

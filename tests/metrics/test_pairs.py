@@ -14,7 +14,8 @@ from torch import Tensor
 
 from style_atelier.models.encoders.encoder import Encoder
 from style_atelier.models.encoders.filter_bank import filter_bank
-from style_atelier.models.library.stylizers import POCKET, load_encoder
+from style_atelier.models.library.choices import POCKET
+from style_atelier.models.library.stylizers import load_encoder
 from style_atelier.models.metrics import content as content_module
 from style_atelier.models.metrics.clip import clip_direction, clip_score, clip_view
 from style_atelier.models.metrics.colors import color_distance, color_histogram, histogram_distance, lab

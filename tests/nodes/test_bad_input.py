@@ -79,7 +79,7 @@ def weave(pack: Pack, method: object = QUILTING, **inputs: object) -> Any:
     return pack.run("SynthesizeTexture", method=method, **{"texture": picture(1, 24, 24, 3), "width": 32, "height": 32, **inputs})
 
 
-def transfer(pack: Pack, **inputs: object) -> Any:
+def transfer_texture(pack: Pack, **inputs: object) -> Any:
     return pack.run("TextureTransfer", **{"texture": picture(1, 24, 24, 3), "images": picture(1, 24, 24, 3), **inputs})
 
 
@@ -430,8 +430,8 @@ CASES |= {
     "texture: infinite": (lambda p: weave(p, texture=NAN / 0), "texture holds values that are not numbers"),
     "texture: tiny": (lambda p: weave(p, GROWN, texture=picture(1, 8, 8, 3)), "texture is 8x8 pixels and at least 11x11"),
     "texture: too large": (lambda p: weave(p, GROWN, texture=picture(1, 300, 300, 3)), "too large to work pixel by pixel"),
-    "transfer: a latent": (lambda p: transfer(p, texture={"samples": 0}), "texture is not a batch"),
-    "transfer: tiny": (lambda p: transfer(p, texture=picture(1, 4, 8, 3)), "texture is 8x4 pixels"),
+    "transfer: a latent": (lambda p: transfer_texture(p, texture={"samples": 0}), "texture is not a batch"),
+    "transfer: tiny": (lambda p: transfer_texture(p, texture=picture(1, 4, 8, 3)), "texture is 8x4 pixels"),
 }
 
 

@@ -95,10 +95,8 @@ CORE = {
     "MarkdownNote",
 }
 DIFFUSION = {"CheckpointLoaderSimple", "CLIPTextEncode", "EmptyLatentImage", "KSampler", "VAEDecode"}
-DIFFUSION |= {"Canny", "ControlNetApplyAdvanced"}
-VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
 DIFFUSION |= {"Canny", "ControlNetApplyAdvanced", "VAEEncode", "ImageScale"}
-VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo"}
+VIDEO = {"LoadVideo", "GetVideoComponents", "CreateVideo", "SaveVideo", "ImageFromBatch", "Video Slice"}
 REAL_HOST = {"PreviewImage", "CLIPLoader", "CLIPVisionLoader"} | DIFFUSION | VIDEO  # not in the embedded host
 SAVED = "portrait_00001.safetensors"  # what Save W calls its first file
 SAVED_STYLE = "two_paintings_00001.safetensors"  # and Save Style

@@ -50,7 +50,7 @@ def refusal(pack: Pack) -> Callable[..., str | None]:
     return importlib.import_module("style_atelier.nodes.page.weights_routes").refusal
 
 
-def fake_fetch(spec: FileSpec, folder: Path, hosts: object, settings: object, progress: Progress) -> Path:
+def fake_fetch(spec: FileSpec, folder: Path, hosts: object, settings: object, progress: Progress, check: object = None) -> Path:
     """Ten bytes at a time into NAME.part, from where it was left."""
     path = folder / spec.path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -173,3 +173,18 @@ def test_others_may_not(refusal: Callable[..., str | None], remote: str | None, 
 def test_without_a_server_there_are_no_routes(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(importlib.import_module("sys").modules, "server", raising=False)
     assert not importlib.import_module("style_atelier.nodes.page.weights_routes").register_routes()
+
+
+def test_a_record_is_renewed_by_the_person_alone(jobs: Any, tmp_path: Path) -> None:
+    ledger = importlib.import_module("style_atelier.models.weights.ledger")
+    choice = jobs.choices(CATALOGUE)["net"]
+    path = tmp_path / "net" / "decoder.pth"
+    path.parent.mkdir()
+    path.write_bytes(b"x" * 12)
+    ledger.write_json(
+        ledger.record_path(path), {"sha256": "0", "size": 12, "modified_ns": 1, "published": False, "first_used": "then"}
+    )
+    assert jobs.changed_files(choice, [tmp_path]) == [path]
+    jobs.trust(choice, [tmp_path])
+    assert jobs.changed_files(choice, [tmp_path]) == []
+    assert path.exists()

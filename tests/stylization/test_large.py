@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from style_atelier.models.families import adain
 from style_atelier.models.library import stylizers
+from style_atelier.models.library.choices import POCKET
 from style_atelier.models.library.registry import open_checkpoint
 from style_atelier.models.ops.tiling import tile_for_budget
 from style_atelier.models.stylization.stylizer import StylizeOptions, Stylizer
@@ -27,7 +28,7 @@ def picture(seed: int, height: int, width: int) -> torch.Tensor:
 @pytest.fixture(params=["pocket", "adain"])
 def stylizer(request: pytest.FixtureRequest, golden) -> Stylizer:
     if request.param == "pocket":
-        return stylizers.load_stylizer(stylizers.POCKET, None)  # type: ignore[arg-type]
+        return stylizers.load_stylizer(POCKET, None)  # type: ignore[arg-type]
     small = golden / "adain_small"
     encoder = stylizers.as_encoder(open_checkpoint(small / "vgg_normalised.pth"))
     return adain.stylizer(encoder, stylizers.as_decoder(open_checkpoint(small / "decoder.pth")))

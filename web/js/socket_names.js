@@ -31,7 +31,7 @@ export function nameSockets(node) {
  * @returns {string | undefined}
  */
 function labelOf(type, { name, label }) {
-  const [, group, socket] = GROWN.exec(name) ?? [];
+  const [, group, socket] = name.match(GROWN) ?? [];
   if (!socket) return label;
   const known = words(type, "inputs", `${group}_${socket}`);
   return known.length && (!label || label === socket || known.includes(label)) ? known[0] : label;

@@ -13,7 +13,7 @@ const ABOUT = /^About ([\d.]+ [MG]B)( each)?\. ?/; // how a note begins where no
  * `help`: how to do it by hand, `copy`: what its copy button takes, `link`: where it leads.
  * @typedef {{state: string, text: string, license: string, hint: string, error: string, name?: string,
  *   help?: string, copy?: string, link?: string,
- *   action?: "download" | "cancel", button: string, fraction?: number | null}} View
+ *   action?: "download" | "cancel" | "trust", button: string, fraction?: number | null}} View
  */
 
 const BUILT_IN = "(built-in)";
@@ -48,6 +48,10 @@ function ofEntry(entry, refusal) {
     license: [license.id, text(license.commercial ? "commercial" : "notCommercial"), entry.note.replace(ABOUT, "")].filter(Boolean).join(" · "),
     hint: [entry.note, entry.source].filter(Boolean).join("\n"),
   };
+  if (entry.changed && !refusal && job?.state !== "downloading") {
+    const error = job?.state === "failed" ? job.error : text("changed");
+    return { ...view, ...shown(entry.state, entry), error, action: "trust", button: text("trust") };
+  }
   if (entry.state === "present") return { ...view, ...shown("present", entry), error: "", button: "" };
   if (entry.manual) {
     return { ...view, ...byHand(entry, entry.manual), state: "manual", text: text("manual"), hint: entry.manual, error: "", button: "" };

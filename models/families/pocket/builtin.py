@@ -24,6 +24,9 @@ from ...encoders.vgg import VGG
 from ...ops.adain import adain_map
 from ...ops.moments import Moments, measure
 from ...training.pictures import PictureFolder
+from ...weights.budget import Budget
+from ...weights.torch_file import read_zip
+from ...weights.writing import write_over
 from .network import Pocket, PocketConfig
 
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -137,7 +140,7 @@ def train_builtin(
     optimizer = torch.optim.Adam(network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99))
     first = 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = read_zip(checkpoint, Budget(checkpoint.stat().st_size))
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
         optimizer.load_state_dict(state["optimizer"])
@@ -212,6 +215,4 @@ def recombine(network: Pocket, features: list[Tensor], own: list[Moments], style
 
 def save_whole(state: dict[str, object], path: Path) -> None:
     """Write to a temporary name in the same folder, then move."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    write_over(path, lambda name: torch.save(state, name))
