@@ -55,7 +55,8 @@ def main() -> None:
     for language in ("en", "zh"):
         path = ROOT / "locales" / language / "nodeDefs.json"
         definitions = json.loads(path.read_text(encoding="utf-8"))
-        for name, schema in schemas.items():
+        for name in definitions.keys() & schemas.keys():
+            schema = schemas[name]
             definitions[name]["inputs"] = with_sockets(definitions[name]["inputs"], schema, language)
         path.write_text(json.dumps(definitions, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 

@@ -15,7 +15,17 @@ from ...models.classical.patch_synthesis import PatchSettings
 from ...models.ops.masks import limited
 from ...models.video.frame_store import FrameStore
 from ...models.video.scenes import SceneFinder
-from ..host.feedback import Interrupted, Watch, blocker, show, stop_if_asked
+from ..host.feedback import (
+    STOPPED_CLIP,
+    Interrupted,
+    Kept,
+    Watch,
+    asked_to_keep,
+    blocker,
+    same_inputs,
+    show,
+    stop_if_asked,
+)
 from ..host.folders import temporary_file
 from ..host.images import Picture, from_image, from_mask, read_numbers, slots, take, to_image, wire_format
 from ..host.networks import compute_device
@@ -27,7 +37,7 @@ from .stylize_by_example import weight_input
 
 NO_IMAGES = "the frames were not kept, to save memory: turn on keep_images in Propagate Keyframes"
 
-_stops = 0  # how often a person stopped a clip: what was made then must not be taken for the whole
+_stopped: list[tuple[dict[str, Any], Propagating, str]] = []  # the last clip that was stopped: its inputs, itself, its report
 
 
 class PropagateKeyframes(io.ComfyNode):
@@ -135,10 +145,6 @@ class PropagateKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> int:
-        return _stops
-
-    @classmethod
     def execute(
         cls,
         painted: io.Autogrow.Type,
@@ -160,7 +166,12 @@ class PropagateKeyframes(io.ComfyNode):
         images: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        global _stops
+        inputs = {key: value for key, value in locals().items() if key != "cls"}
+        asked = asked_to_keep()
+        if asked and _stopped and same_inputs(_stopped[0][0], inputs):
+            work, report = _stopped.pop()[1:]
+            return io.NodeOutput(work.video, work.pictures, report)
+        _stopped.clear()
         clip = clip_of(video, images, frame_rate)
         shown = shown_size(clip, size)
         if min(shown) < least_side(patch):
@@ -180,15 +191,18 @@ class PropagateKeyframes(io.ComfyNode):
         )
         where = None if mask is None else from_mask(mask, "mask", clip.frames if images is not None else 1)
         work = Propagating(clip, shown, keys, settings, cuts, where, keep_images or video is None)
-        stopped = False
         try:
             work.run(crf)
         except Interrupted:
-            if not work.done:
-                raise
-            stopped = True
-            _stops += 1
-        report = work.report(stopped)
+            if work.done:
+                _stopped[:] = [(inputs, work, work.report(True))]
+                show(STOPPED_CLIP.format(done=work.done, frames=clip.frames))
+            raise
+        except Kept:
+            kept = True  # what is painted so far is the result
+        else:
+            kept = False
+        report = work.report(kept)
         show(report)
         return io.NodeOutput(work.video, work.pictures, report)
 
@@ -290,6 +304,8 @@ class Propagating:
             if self.keep:
                 self.kept.append(image)
             self.done += 1
+            if asked_to_keep():
+                raise Kept
 
     def _read(self, frame: Frame) -> Picture:
         return from_image(frame.image, "images").resized(*self.size)

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from ...models.library import generators
 from ...models.library.choices import generator_choices
+from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
 from ..host.sockets import GeneratorSocket
@@ -65,4 +66,6 @@ class LoadGenerator(io.ComfyNode):
         # Outside of inference mode, so that a projection can follow gradients through the weights.
         with torch.inference_mode(False), torch.no_grad():
             hosted = load("generator", generator, generators.load_generator)
+        if torch_compile:
+            warn_of_compiling()
         return io.NodeOutput(hosted.variant(hosted.model.compiled()) if torch_compile else hosted)

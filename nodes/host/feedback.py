@@ -32,6 +32,7 @@ log = logging.getLogger("style_atelier")
 # Set while the page looks at nodes outside of a run: called by every layer, it raises when the page wants something else.
 _glance: ContextVar[Callable[..., None] | None] = ContextVar("glance", default=None)
 Interrupted = mm.InterruptProcessingException  # what `stop_if_asked` raises
+STOPPED_CLIP = "Stopped after {done} of about {frames} frames. Keep this takes the clip as far as it is; Run begins anew."
 _keep: str | None = None  # the node whose "Keep this" was pressed
 
 
@@ -51,6 +52,13 @@ def asked_to_keep() -> bool:
         return False
     keep(None)
     return True
+
+
+def same_inputs(before: Any, now: Any) -> bool:
+    """Whether a node is given the same again: the host hands on the very objects that it has kept."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return before.keys() == now.keys() and all(same_inputs(before[key], now[key]) for key in before)
+    return before is now or (isinstance(before, (int, float, str)) and before == now)
 
 
 def running_node() -> str:
@@ -106,10 +114,16 @@ def show(text: str) -> None:
     if _glance.get():
         return
     text = shown(text, LONGEST_LINE)
-    log.info(text)
+    log.info("Style Atelier: %s", text)
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     if server is not None and server.last_node_id is not None:
         server.send_progress_text(text, server.last_node_id)
+
+
+def warn_of_compiling() -> None:
+    """Say on the node what compiling costs where it brings little."""
+    if mm.get_torch_device().type == "cpu":
+        show("torch_compile: on a processor compiling takes minutes for each size and gains little; off is quicker here.")
 
 
 class Bar:

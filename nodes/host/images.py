@@ -42,6 +42,13 @@ class Picture:
         scale = size / min(self.height, self.width)
         return self.resized(*(max(1, round(side * scale)) for side in (self.height, self.width)))
 
+    def with_longer_side(self, size: int) -> Picture:
+        """Resized so that the longer side is `size` pixels; 0 leaves it as it is."""
+        if not size:
+            return self
+        scale = size / max(self.height, self.width)
+        return self.resized(*(max(1, round(side * scale)) for side in (self.height, self.width)))
+
     def resized(self, height: int, width: int) -> Picture:
         """At another size."""
         return Picture(same_size(self.rgb, height, width), None if self.alpha is None else same_size(self.alpha, height, width))

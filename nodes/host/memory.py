@@ -76,7 +76,7 @@ def pieces(
             )
         together, tile = 1, max(SMALLEST_TILE, (tile or max(height, width)) // 2 // 32 * 32)
         mm.soft_empty_cache()
-        log.warning("Out of memory: trying again with tiles of %d px.", tile)
+        log.warning("Style Atelier: out of memory: trying again with tiles of %d px.", tile)
 
 
 def smaller_tiles(longest: int, tile: int, work: Callable[[int], Result]) -> Result:
@@ -93,7 +93,7 @@ def smaller_tiles(longest: int, tile: int, work: Callable[[int], Result]) -> Res
             )
         tile = max(SMALLEST_TILE, (tile or longest) // 2 // 32 * 32)
         mm.soft_empty_cache()
-        log.warning("Out of memory: trying again with tiles of %d px.", tile)
+        log.warning("Style Atelier: out of memory: trying again with tiles of %d px.", tile)
 
 
 def pictures_at_once(size: tuple[int, int], batch: int, bytes_per_pixel: float, work: Callable[[int], Result]) -> Result:

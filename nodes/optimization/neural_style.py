@@ -138,9 +138,7 @@ class NeuralStyle(io.ComfyNode):
         content_masks: io.Autogrow.Type | None = None,
         style_masks: io.Autogrow.Type | None = None,
     ) -> io.NodeOutput:
-        picture = from_image(content, "content")
-        shorter = round(size * min(picture.height, picture.width) / max(picture.height, picture.width))
-        picture = picture.with_shorter_side(max(shorter, 1) if size else 0)
+        picture = from_image(content, "content").with_longer_side(size)
         given = Pictures.read(picture, Styles.of_pictures(styles), content_masks, style_masks)
         weights = read_weights(style_weights, len(given.styles), "style_weights")
         recipe = PRESETS[preset]

@@ -109,7 +109,8 @@ def choice_status(choice: Choice, folders: Sequence[Path], job: Job | None) -> d
         path = find_file(spec, folders)
         left = 0 if path else part_bytes(spec, folders)
         size = path.stat().st_size if path else spec.size
-        files.append({"path": spec.path, "role": spec.role, "size": size, "present": path is not None, "part_bytes": left})
+        found = {"path": spec.path, "role": spec.role, "size": size, "present": path is not None, "part_bytes": left}
+        files.append({**found, "url": next(iter(spec.urls), "")})
     complete = all(file["present"] for file in files)
     begun = any(file["present"] or file["part_bytes"] for file in files)
     entry = choice.entry

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ...models.library import stylizers
 from ...models.library.choices import decoder_choices, encoder_choices, stylizer_choices
+from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
 from ..host.sockets import DecoderSocket, EncoderSocket, StylizerSocket
@@ -129,4 +130,6 @@ class LoadStylizer(io.ComfyNode):
     @classmethod
     def execute(cls, stylizer: str, torch_compile: bool = False) -> io.NodeOutput:
         hosted = load("stylizer", stylizer, stylizers.load_stylizer)
+        if torch_compile:
+            warn_of_compiling()
         return io.NodeOutput(hosted.variant(hosted.model.compiled()) if torch_compile else hosted)

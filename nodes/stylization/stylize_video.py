@@ -15,7 +15,17 @@ from ...models.ops.color import keep_color as recolor
 from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ...models.video.scenes import SceneFinder
 from ...models.video.statistics import ContentStatistics, Holding
-from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, blocker, show, stop_if_asked
+from ..host.feedback import (
+    STOPPED_CLIP,
+    Interrupted,
+    Kept,
+    Watch,
+    asked_to_keep,
+    blocker,
+    same_inputs,
+    show,
+    stop_if_asked,
+)
 from ..host.folders import temporary_file
 from ..host.images import from_image, read_weights, to_image, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
@@ -33,7 +43,6 @@ HOLDINGS: dict[str, Holding] = {"running": "running", "fixed": "fixed", "per sce
 NO_IMAGES = "the frames were not kept, to save memory: turn on keep_images in Stylize Video"
 
 _stopped: list[tuple[dict[str, Any], Painting, str]] = []  # the last clip that was stopped: its inputs, itself, its report
-STOPPED = "Stopped after {done} of about {frames} frames. Keep this takes the clip as far as it is; Run begins anew."
 
 
 def statistics_input() -> io.DynamicCombo.Input:
@@ -159,7 +168,7 @@ class StylizeVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         inputs = {key: value for key, value in locals().items() if key != "cls"}
         asked = asked_to_keep()
-        if asked and _stopped and same(_stopped[0][0], inputs):
+        if asked and _stopped and same_inputs(_stopped[0][0], inputs):
             painting, report = _stopped.pop()[1:]
             return io.NodeOutput(painting.video, painting.pictures, report)
         _stopped.clear()
@@ -184,20 +193,13 @@ class StylizeVideo(io.ComfyNode):
         except Interrupted:
             if painting.done:
                 _stopped[:] = [(inputs, painting, painting.report(holding, len(cuts) + 1))]
-                show(STOPPED.format(done=painting.done, frames=clip.frames))
+                show(STOPPED_CLIP.format(done=painting.done, frames=clip.frames))
             raise
         except Kept:
             pass  # what is painted so far is the result
         report = painting.report(holding, len(cuts) + 1)
         show(report)
         return io.NodeOutput(painting.video, painting.pictures, report)
-
-
-def same(before: Any, now: Any) -> bool:
-    """Whether a node is given the same again: the host hands on the very objects that it has kept."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        return before.keys() == now.keys() and all(same(before[key], now[key]) for key in before)
-    return before is now or (isinstance(before, (int, float, str)) and before == now)
 
 
 def cuts_of(clip: Clip, sensitivity: float) -> list[int]:

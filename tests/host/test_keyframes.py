@@ -48,7 +48,7 @@ def test_a_clip_is_painted_from_two_frames_with_its_sound_and_rate(comfy: Comfy)
     assert not list((comfy.base / "temp").glob("*.frames"))
 
 
-def test_a_stop_keeps_what_is_done(comfy: Comfy) -> None:
+def test_what_is_done_can_be_kept_after_a_stop(comfy: Comfy) -> None:
     name = clip(comfy, "long.mp4", LONG, 160, 128)
     asked: list[bool] = []
 
@@ -58,8 +58,11 @@ def test_a_stop_keeps_what_is_done(comfy: Comfy) -> None:
             comfy.request("/interrupt", {})
 
     stopped = comfy.run(prompt(comfy, name, (0,), size=32), on_message=on_message)
-    assert stopped.ending == "execution_success", stopped.of("execution_error")
-    found = saved(comfy, stopped)
+    assert stopped.ending == "execution_interrupted"
+    assert comfy.request("/style_atelier/keep", {"node": "paint"})[0] == 202
+    kept = comfy.run(prompt(comfy, name, (0,), size=32))
+    assert kept.ending == "execution_success", kept.of("execution_error")
+    found = saved(comfy, kept)
     assert 0 < found["frames"] < LONG
     assert found["sound"] == pytest.approx(found["frames"] / RATE, abs=0.2)
-    assert f"stopped after {found['frames']} of about {LONG} frames" in report(stopped)
+    assert f"stopped after {found['frames']} of about {LONG} frames" in report(kept)

@@ -60,6 +60,7 @@ def pressed(comfy: Comfy, prompt: dict[str, Any], after: int, button: str, body:
             left.append(time.monotonic() - asked[0])
 
     run = comfy.run(prompt, on_message=on_message)
+    assert left, (run.ending, run.of("execution_error"))
     return run, left[0]
 
 

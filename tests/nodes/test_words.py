@@ -85,6 +85,15 @@ def test_the_english_names_are_the_schemas(pack: Pack) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
+def test_shelves_and_wires_have_words(pack: Pack, language: str) -> None:
+    words = locale(language, "main.json")
+    for name, schema in pack.schemas.items():
+        assert set(schema.category.split("/")) <= set(words["nodeCategories"]), name
+        types = {item.get_io_type() for item in [*schema.inputs, *schema.outputs]}
+        assert {kind for kind in types if kind.startswith("ATELIER")} <= set(words["dataTypes"]), name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_node_has_a_help_page_that_names_every_input(pack: Pack, language: str) -> None:
     definitions = locale(language, "nodeDefs.json")
     for name in pack.schemas:

@@ -455,6 +455,12 @@ def test_a_stopped_batch_keeps_what_is_done(pack: Pack, engine: Any, stop_at: St
     assert torch.equal(made, whole)
 
 
+@pytest.mark.parametrize("side", [37, 41, 50, 63])
+def test_size_is_the_longer_side_exactly(pack: Pack, engine: Any, side: int) -> None:
+    assert painted(pack, content=picture(1, side, 101, 3), size=64, steps=1)[0].shape[2] == 64
+    assert painted(pack, content=picture(1, 101, side, 3), size=64, steps=1)[0].shape[1] == 64
+
+
 # Limits
 
 

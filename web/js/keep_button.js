@@ -6,7 +6,13 @@ import { app } from "../../../scripts/app.js";
 import { ready, text } from "./strings.js";
 
 const ROUTE = "/style_atelier/keep";
-const KEEPABLE = new Set(["StyleAtelierNeuralStyle", "StyleAtelierOptimize", "StyleAtelierProject", "StyleAtelierStylizeVideo"]);
+const KEEPABLE = new Set([
+  "StyleAtelierNeuralStyle",
+  "StyleAtelierOptimize",
+  "StyleAtelierProject",
+  "StyleAtelierPropagateKeyframes",
+  "StyleAtelierStylizeVideo",
+]);
 
 /** @typedef {{node: any, button: any}} Kept @type {Set<Kept>} */
 const all = new Set();

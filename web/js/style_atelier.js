@@ -7,6 +7,7 @@ import { LAYOUTS } from "./explorer_layout.js";
 import { addExplorer } from "./explorer_panel.js";
 import { addKeepButton } from "./keep_button.js";
 import { nameSockets } from "./socket_names.js";
+import "./templates_order.js";
 import { addTraining } from "./training_panel.js";
 import { addWeightsPanel } from "./weights_panel.js";
 

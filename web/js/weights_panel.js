@@ -2,12 +2,15 @@
 // The panel under a loader's combo: is the chosen file here, how big is it, what may be done with it, and a download button.
 
 import { describe } from "./weights_state.js";
-import { addStyleSheet, ready } from "./strings.js";
+import { addStyleSheet, ready, text } from "./strings.js";
 import { ask, current, watch } from "./weights_store.js";
 
 const WIDTH = 290;
 const HEIGHT = 76;
-const HEIGHT_WITH_ERROR = 118;
+const HEIGHT_WITH_NOTE = 96;
+const HEIGHT_WITH_HELP = 210;
+const LONG_LINE = 80; // characters of a license and its note
+const ONCE_COPIED = 1500; // ms that the button says so
 
 /**
  * Add the panel to one of our loader nodes.
@@ -19,7 +22,7 @@ export function addWeightsPanel(node, input) {
   if (!combo) return;
   addStyleSheet(new URL("./weights_panel.css", import.meta.url));
   const panel = new Panel(() => String(combo.value));
-  const height = () => (panel.view?.error ? HEIGHT_WITH_ERROR : HEIGHT);
+  const height = () => panel.height();
   const widget = node.addDOMWidget("weights", "STYLE_ATELIER_WEIGHTS", panel.element, {
     serialize: false,
     hideOnZoom: false,
@@ -45,7 +48,7 @@ export function addWeightsPanel(node, input) {
   };
   const stopWatching = watch(() => {
     panel.draw();
-    if (panel.view?.error) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
+    if (panel.height() > HEIGHT) node.setSize([node.size[0], Math.max(node.size[1], node.computeSize()[1])]);
     node.setDirtyCanvas(true, true);
   });
   const removed = node.onRemoved;
@@ -72,9 +75,19 @@ class Panel {
     this.progress = /** @type {HTMLProgressElement} */ (make("progress", "style-atelier-weights-progress"));
     this.error = make("div", "style-atelier-weights-error");
     this.error.setAttribute("role", "alert");
+    this.help = make("div", "style-atelier-weights-help");
+    this.link = /** @type {HTMLAnchorElement} */ (make("a", "style-atelier-weights-link"));
+    this.link.target = "_blank";
+    this.link.rel = "noopener noreferrer";
+    this.copy = /** @type {HTMLButtonElement} */ (make("button", "style-atelier-weights-button"));
+    this.copy.type = "button";
+    this.copy.addEventListener("click", () => this.copied());
     const row = make("div", "style-atelier-weights-row");
     row.append(this.state, this.button);
-    this.element.append(row, this.progress, this.license, this.error);
+    this.ways = make("div", "style-atelier-weights-row");
+    this.ways.append(this.link, this.copy);
+    this.element.append(row, this.progress, this.ways, this.error, this.help, this.license);
+    for (const each of [this.link, this.copy]) each.addEventListener("pointerdown", (event) => event.stopPropagation());
     this.draw();
   }
 
@@ -87,11 +100,29 @@ class Panel {
     this.license.title = view.hint;
     this.error.textContent = view.error;
     this.error.title = view.error;
+    this.help.textContent = view.help ?? "";
+    this.help.hidden = !view.help;
+    this.ways.hidden = !view.copy;
+    this.link.textContent = text("page");
+    this.link.href = view.link ?? "";
+    this.copy.textContent = text("copy");
     this.button.hidden = !view.action;
     this.button.textContent = view.button;
     this.progress.hidden = view.fraction === undefined;
     if (view.fraction === null) this.progress.removeAttribute("value");
     else this.progress.value = view.fraction ?? 0;
+  }
+
+  /** What the panel needs, in px. */
+  height() {
+    if (this.view?.help || this.view?.error) return HEIGHT_WITH_HELP;
+    return (this.view?.license ?? "").length > LONG_LINE ? HEIGHT_WITH_NOTE : HEIGHT;
+  }
+
+  async copied() {
+    await navigator.clipboard?.writeText(this.view?.copy ?? "");
+    this.copy.textContent = text("copied");
+    setTimeout(() => this.draw(), ONCE_COPIED);
   }
 
   async click() {

@@ -7,7 +7,7 @@ import { api } from "../../../scripts/api.js";
  * @typedef {{name: string, state: "downloading" | "done" | "failed" | "canceled", done: number, total: number | null, revision: number,
  *   error: string}} Job
  * @typedef {{id: string, commercial: boolean, url: string}} License
- * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number}} File
+ * @typedef {{path: string, size: number | null, present: boolean, part_bytes: number, url: string}} File
  * @typedef {{name: string, title: string, state: "present" | "partial" | "missing", bytes: number | null, files: File[],
  *   license: License, source: string, note: string, manual: string, job: Job | null}} Entry
  * @typedef {{entries: Entry[], own_files: Record<string, number>, own_words?: Record<string, string>, refusal: string | null}} Status
