@@ -9,7 +9,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.masks import limited
 from ...models.progress import Progress
 from ..host.feedback import Watch
 from ..host.images import Picture, from_mask, take, to_image, wire_format
@@ -29,6 +28,8 @@ def painted(picture: Picture, mask: Any, work: Work, pixels: int = 0) -> Tensor:
 
     pixels: of what is read beside the picture, for the estimate of memory.
     """
+    from ...models.ops.masks import limited
+
     masks = None if mask is None else from_mask(mask, "mask", picture.batch)
     watch = Watch(picture.batch)
     made = []

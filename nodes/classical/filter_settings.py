@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ...models.classical.drawn_filters import FILTERS
-from ...models.classical.filters import Filter
+if TYPE_CHECKING:
+    from ...models.classical.filters import Filter
 
 FILTER_TOOLTIP = (
     "anisotropic kuwahara paints with a brush that follows the picture's lines; oil and watercolor are paint; cartoon, xdog, "
@@ -86,12 +86,16 @@ def look_input(kind: type[Filter]) -> io.DynamicCombo.Input:
 
 def filter_input() -> io.DynamicCombo.Input:
     """All filters."""
+    from ...models.classical.drawn_filters import FILTERS
+
     options = [io.DynamicCombo.Option(name, [look_input(kind)]) for name, kind in FILTERS.items()]
     return io.DynamicCombo.Input("filter", options=options, tooltip=FILTER_TOOLTIP)
 
 
 def chosen(given: io.DynamicCombo.Type) -> Filter:
     """The filter of an input's value. Raises ValueError for names that are none."""
+    from ...models.classical.drawn_filters import FILTERS
+
     name, look = given["filter"], given.get("look", {})
     if name not in FILTERS:
         raise ValueError(f"filter {name!r} is none of this node's: choose one of {', '.join(FILTERS)}")

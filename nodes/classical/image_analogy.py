@@ -6,8 +6,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.image_analogy import ScanSettings, analogy, analogy_in_scan_order, check_scan
-from ...models.classical.patch_synthesis import PatchSettings
 from ...models.progress import Progress
 from ..host.images import from_image, take
 from .batches import CATEGORY, check_room, least_side, mask_input, painted, patch_input, seed_input, size_input, uniformity_input
@@ -87,6 +85,9 @@ class ImageAnalogy(io.ComfyNode):
         seed: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.image_analogy import ScanSettings, analogy, analogy_in_scan_order, check_scan
+        from ...models.classical.patch_synthesis import PatchSettings
+
         a, given = from_image(before, "before"), from_image(after, "after")
         b, filtered = from_image(images, "images").with_shorter_side(size), given.resized(a.height, a.width)
         exact = method["method"] == "scan order"

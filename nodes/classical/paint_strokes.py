@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.brushes import Brush
 from ...models.classical.hertzmann import STYLES, StrokeStyle
-from ...models.classical.jitter import Jitter
-from ...models.classical.painting import ClipPainter, Curved, Ordered, Oriented, Tried, Wish
-from ...models.classical.painting import painted as in_strokes
-from ...models.classical.smoothing import luma
+from ...models.classical.painting import Ordered, Tried
 from ...models.classical.straight import Lines
-from ...models.classical.strokes import Sheets, Strokes
 from ...models.progress import Progress
 from ..host.feedback import show
 from ..host.images import from_image, from_mask, read_numbers, take
 from ..host.sockets import StrokesSocket
 from .batches import CATEGORY, mask_input, painted, seed_input
+
+if TYPE_CHECKING:
+    from ...models.classical.brushes import Brush
+    from ...models.classical.painting import ClipPainter, Curved, Oriented
+    from ...models.classical.strokes import Strokes
 
 METHOD_TOOLTIP = (
     "impressionist, expressionist, colorist wash and pointillist are Hertzmann's curved strokes in layers from broad to fine, "
@@ -169,6 +169,11 @@ class PaintStrokes(io.ComfyNode):
         brush_picture: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.painting import ClipPainter, Wish
+        from ...models.classical.painting import painted as in_strokes
+        from ...models.classical.smoothing import luma
+        from ...models.classical.strokes import Sheets
+
         picture = from_image(images, "images")
         painting = None if style is None else from_image(style, "style").rgb
         ways = None if angles is None else luma(from_image(angles, "angles").rgb)
@@ -203,6 +208,9 @@ class PaintStrokes(io.ComfyNode):
 
 def method_of(given: io.DynamicCombo.Type) -> Curved | Ordered | Oriented | Tried:
     """The method of an input's value. Raises ValueError, one sentence."""
+    from ...models.classical.jitter import Jitter
+    from ...models.classical.painting import Curved, Oriented
+
     name = given["method"]
     if name in STYLES:
         return Curved(STYLES[name])
@@ -235,6 +243,9 @@ def method_of(given: io.DynamicCombo.Type) -> Curved | Ordered | Oriented | Trie
 
 def brush_of(kind: str, texture: Any, seed: int) -> Brush | None:
     """None for a round one. Raises ValueError where a picture is asked for and none is there."""
+    from ...models.classical.brushes import Brush
+    from ...models.classical.smoothing import luma
+
     if kind == "round":
         return None
     if kind != "picture":

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.keyframes import KeyframeSettings, paint_clip
-from ...models.classical.patch_synthesis import PatchSettings
-from ...models.ops.masks import limited
-from ...models.video.frame_store import FrameStore
-from ...models.video.scenes import SceneFinder
 from ..host.feedback import (
     STOPPED_CLIP,
     Interrupted,
@@ -34,6 +29,9 @@ from ..host.video import Clip, Frame, Writer, clip_of, input_kinds
 from ..host.widgets import grown
 from .batches import CATEGORY, least_side, mask_input, patch_input, seed_input, size_input, uniformity_input
 from .stylize_by_example import weight_input
+
+if TYPE_CHECKING:
+    from ...models.classical.keyframes import KeyframeSettings
 
 NO_IMAGES = "the frames were not kept, to save memory: turn on keep_images in Propagate Keyframes"
 
@@ -166,6 +164,9 @@ class PropagateKeyframes(io.ComfyNode):
         images: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.keyframes import KeyframeSettings
+        from ...models.classical.patch_synthesis import PatchSettings
+
         inputs = {key: value for key, value in locals().items() if key != "cls"}
         asked = asked_to_keep()
         if asked and _stopped and same_inputs(_stopped[0][0], inputs):
@@ -216,6 +217,8 @@ def shown_size(clip: Clip, size: int) -> tuple[int, int]:
 
 def looked_over(clip: Clip, sensitivity: float) -> tuple[int, list[int]]:
     """How many frames the clip really has, and the first frames of its scenes but the first's."""
+    from ...models.video.scenes import SceneFinder
+
     show("looking for cuts")
     finder, count = SceneFinder(), 0
     for frame in clip:
@@ -286,6 +289,10 @@ class Propagating:
 
     def _paint(self, writer: Writer | None) -> None:
         """Frame by frame. The clip is read a second time in step with what is made, so that nothing has to wait in memory."""
+        from ...models.classical.keyframes import paint_clip
+        from ...models.ops.masks import limited
+        from ...models.video.frame_store import FrameStore
+
         made = paint_clip(
             (self._read(frame).rgb.to(compute_device()) for frame in self.clip),
             self.keys,

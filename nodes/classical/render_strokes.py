@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.painting import in_progress, on_canvas
-from ...models.classical.raster import render
-from ...models.classical.strokes import Sheets
-from ...models.classical.svg import strokes_to_svg
 from ..host.feedback import Watch, blocker
 from ..host.images import from_image, take, to_image, wire_format
 from ..host.memory import compute
@@ -19,6 +15,9 @@ from ..host.sockets import StrokesSocket
 from .batches import CATEGORY, seed_input
 from .drawings import as_svg
 from .paint_strokes import BRUSHES, brush_of
+
+if TYPE_CHECKING:
+    from ...models.classical.strokes import Sheets
 
 BYTES_PER_PIXEL = 60
 LARGEST_SIZE = 16384
@@ -99,6 +98,10 @@ class RenderStrokes(io.ComfyNode):
         image: Tensor | None = None,
         brush_picture: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.painting import in_progress, on_canvas
+        from ...models.classical.raster import render
+        from ...models.classical.svg import strokes_to_svg
+
         given, how = check_strokes(strokes), brush_of(brush, brush_picture, seed)
         below = None if image is None else from_image(image, "image").rgb
         wanted = [sheet.resized(*side_of(sheet.height, sheet.width, height, width)) for sheet in given.sheets]
@@ -128,6 +131,8 @@ class RenderStrokes(io.ComfyNode):
 
 def check_strokes(given: Any) -> Sheets:
     """What came over the wire. Raises ValueError for anything else."""
+    from ...models.classical.strokes import Sheets
+
     if not isinstance(given, Sheets) or not given.sheets:
         raise ValueError(f"strokes is not of strokes (it is {type(given).__name__}): connect Paint Strokes to it.")
     return given

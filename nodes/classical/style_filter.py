@@ -8,9 +8,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.drawn_filters import Drawing
-from ...models.classical.filters import Halftone, Scale
-from ...models.ops.masks import blended
 from ...models.progress import Progress
 from ..host.feedback import blocker
 from ..host.images import from_image
@@ -76,6 +73,10 @@ class StyleFilter(io.ComfyNode):
         seed: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.drawn_filters import Drawing
+        from ...models.classical.filters import Halftone, Scale
+        from ...models.ops.masks import blended
+
         picture, how = from_image(images, "images"), chosen(filter)
         scale = Scale.of(picture.height, picture.width, size, seed)
 

@@ -6,9 +6,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.guides import brightness_guide, edges, features_guide, positions
-from ...models.classical.patch_synthesis import Guide, PatchSettings, synthesize
-from ...models.ops.masks import at_size
 from ...models.progress import Progress, silent
 from ..host.images import Picture, from_image, from_mask, read_names, read_weights, slots, take
 from ..host.networks import on_device
@@ -125,6 +122,9 @@ class StylizeByExample(io.ComfyNode):
         target_guides: io.Autogrow.Type | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.guides import brightness_guide, edges, positions
+        from ...models.classical.patch_synthesis import Guide, PatchSettings, synthesize
+
         example, picture = from_image(style, "style"), from_image(images, "images").with_shorter_side(size)
         for name, given in (("style", example), ("images", picture)):
             check_room(given, name, least_side(patch))
@@ -157,6 +157,8 @@ def region_pair(
     style_regions: Tensor | None, regions: Tensor | None, style: Picture, picture: Picture
 ) -> tuple[Tensor, Tensor] | None:
     """Both masks at the sizes of their pictures, or None. Raises ValueError when only one is connected."""
+    from ...models.ops.masks import at_size
+
     if style_regions is None and regions is None:
         return None
     if style_regions is None or regions is None:
@@ -189,6 +191,8 @@ def own_guides(
 
 def encoded(encoder: Hosted, tap: str, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """What the encoder sees in both pictures, as a guide."""
+    from ...models.classical.guides import features_guide
+
     try:
         chosen = encoder.model.check(read_names(tap))[-1:]
     except ValueError as error:

@@ -6,9 +6,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.efros_leung import LARGEST_SOURCE, GrowthSettings, grow_texture
-from ...models.classical.patch_synthesis import PatchSettings, synthesize
-from ...models.classical.quilting import QuiltSettings, quilt
 from ...models.progress import Progress
 from ..host.feedback import Watch
 from ..host.images import from_image, to_image, wire_format
@@ -84,6 +81,10 @@ class SynthesizeTexture(io.ComfyNode):
     def execute(
         cls, texture: Tensor, method: io.DynamicCombo.Type, width: int, height: int, seamless: bool, seed: int
     ) -> io.NodeOutput:
+        from ...models.classical.efros_leung import LARGEST_SOURCE, GrowthSettings, grow_texture
+        from ...models.classical.patch_synthesis import PatchSettings, synthesize
+        from ...models.classical.quilting import QuiltSettings, quilt
+
         source, chosen, size = from_image(texture, "texture"), method["method"], (height, width)
         least = {"quilting": 6, "patches": least_side(method.get("patch", 0)), "pixel by pixel": method.get("window", 0)}
         check_room(source, "texture", least[chosen])

@@ -6,7 +6,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.classical.quilting import TransferSettings, transfer_texture
 from ...models.progress import Progress
 from ..host.images import from_image, take
 from .batches import CATEGORY, check_room, mask_input, painted, seed_input, size_input
@@ -69,6 +68,8 @@ class TextureTransfer(io.ComfyNode):
         seed: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.classical.quilting import TransferSettings, transfer_texture
+
         source, picture = from_image(texture, "texture"), from_image(images, "images").with_shorter_side(size)
         check_room(source, "texture", LEAST_SIDE)
         settings = TransferSettings(block, passes, tolerance, detail, seed)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ...models.diffusion.blocks import Block, in_words
-from ...models.diffusion.distillation import AttentionObjective as Objective
 from ..host.feedback import show
 from ..host.images import slots
 from ..host.sockets import ConditioningSocket, LatentObjectiveSocket, LatentSocket, ModelSocket
@@ -17,6 +15,10 @@ from .sampling import check_conditioning
 from .stable_diffusion import needs_comfyui
 from .style_injection import BLOCKS_TOOLTIP, CATEGORY, EMPTY_PROMPT, blocks_of
 from .unets import check_unet, family, samples_of
+
+if TYPE_CHECKING:
+    from ...models.diffusion.blocks import Block
+    from ...models.diffusion.distillation import AttentionObjective as Objective
 
 LARGEST_WEIGHT = 100.0
 
@@ -31,6 +33,8 @@ class WiredAttention:
     blocks: tuple[Block, ...]
 
     def __repr__(self) -> str:
+        from ...models.diffusion.blocks import in_words
+
         return f"AttentionObjective({self.objective!r}; {family(self.model)}, {in_words(self.blocks)})"
 
 
@@ -89,6 +93,8 @@ class AttentionObjective(io.ComfyNode):
         blocks: str,
         content: Any = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.distillation import AttentionObjective as Objective
+
         needs_comfyui("Attention Objective")
         check_unet(model, "Attention Distillation")
         check_conditioning(conditioning, model)

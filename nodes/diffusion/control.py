@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.controlnet
 import comfy.model_base
@@ -14,7 +14,8 @@ import comfy.model_patcher
 import comfy.utils
 from torch import Tensor
 
-from ...models.families.controlnext import PLACEMENTS, ControlNeXt, Formula, Placement, Variant, injected
+if TYPE_CHECKING:
+    from ...models.families.controlnext import ControlNeXt, Formula, Placement, Variant
 
 BYTES_PER_HINT_PIXEL = 64.0 * 4 * 3
 PATCHES = {"input": "input_block_patch_after_skip", "output": "output_block_patch"}
@@ -37,6 +38,8 @@ class ControlNeXtControl(comfy.controlnet.ControlBase):
 
     def pre_run(self, model: Any, percent_to_timestep_function: Callable[[float], Any]) -> None:
         """Called before sampling with the model: decides where to enter."""
+        from ...models.families.controlnext import PLACEMENTS
+
         super().pre_run(model, percent_to_timestep_function)
         self.sampling = model.model_sampling
         self.placement = placed(PLACEMENTS[self.wanted or variant_for(self.network, model)], model)
@@ -115,6 +118,8 @@ def placed(placement: Placement, model: Any) -> Placement:
 
 def entering(placement: Placement, control: Tensor, strength: float, formula: Formula) -> Callable[..., Any]:
     """The patch of one call."""
+    from ...models.families.controlnext import injected
+
     place = (placement.group, placement.index)
 
     def into(h: Tensor, transformer_options: dict[str, Any]) -> Tensor:

@@ -6,8 +6,6 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...models.families.controlnext.weights import kind_of, model_names
-from ...models.library import controls
 from ...models.library.choices import control_choices
 from ..host.feedback import show
 from ..host.folders import Locator, file_stamp, model_files
@@ -66,6 +64,8 @@ class LoadControlNeXt(io.ComfyNode):
 
     @classmethod
     def execute(cls, controlnext: str, variant: str, normalisation: str) -> io.NodeOutput:
+        from ...models.library import controls
+
         needs_comfyui("Load ControlNeXt")
         from .control import ControlNeXtControl
 
@@ -119,6 +119,9 @@ class ControlNeXtWeights(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, weights: str, strength: float, kind: str) -> io.NodeOutput:
+        from ...models.families.controlnext.weights import kind_of, model_names
+        from ...models.library import controls
+
         needs_comfyui("ControlNeXt Weights")
         tensors = model_names(controls.load_unet_weights(weights, Locator()), diffusers_names(model))
         base = model.model.state_dict()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 
-from ...models.families.deadiff.network import WORDS, Place, Word
-from ...models.library.adapters import load_adapter
+from ...models.families.deadiff.network import WORDS
 from ...models.library.choices import adapter_choices
 from ..host.feedback import show
 from ..host.folders import file_stamp, model_files
@@ -20,6 +19,9 @@ from .joint_attention import Entry, JointAttention
 from .stable_diffusion import needs_comfyui
 from .style_injection import CATEGORY
 from .unets import attention_blocks, family, levels_of, replace, replaced
+
+if TYPE_CHECKING:
+    from ...models.families.deadiff.network import Place, Word
 
 MEMORY = 256 * 1024**2
 PART = {"min": 0.0, "max": 1.0, "step": 0.01}
@@ -34,6 +36,8 @@ class DEADiffFile:
 
     def of(self, word: Word) -> Hosted:
         """The network for a word, read when it is first asked for."""
+        from ...models.library.adapters import load_adapter
+
         self.hosted[word] = load(f"deadiff {word}", self.name, lambda choice, locate: load_adapter(choice, word, locate))
         return self.hosted[word]
 

@@ -7,12 +7,6 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...models.lora.blocks import ALL, PRESETS
-from ...models.lora.facts import facts_of
-from ...models.lora.files import write_lora
-from ...models.lora.formats import plain
-from ...models.lora.merge import merge
-from ...models.lora.modules import modules_of
-from ...models.lora.names import canonical
 from ..host.feedback import Watch, show
 from ..host.images import read_weights
 from ..host.sockets import ClipSocket, HooksSocket, LoraStackSocket, ModelSocket
@@ -166,6 +160,8 @@ class LoraInfo(io.ComfyNode):
 
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
+        from ...models.lora.facts import facts_of
+
         needs_comfyui("LoRA Info")
         facts = facts_of(*read_lora(lora))
         lines = [facts.title or lora, facts.summary()]
@@ -229,6 +225,12 @@ class MergeLora(io.ComfyNode):
     def execute(
         cls, lora_stack: list[tuple[str, float, float]], weights: str, rank: int, precision: str, name: str
     ) -> io.NodeOutput:
+        from ...models.lora.files import write_lora
+        from ...models.lora.formats import plain
+        from ...models.lora.merge import merge
+        from ...models.lora.modules import modules_of
+        from ...models.lora.names import canonical
+
         needs_comfyui("Merge LoRA")
         factors = read_weights(weights, len(lora_stack), "weights")
         read = [plain(*read_lora(file)).tensors for file, *_ in lora_stack]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.diffusion.distillation import Attention, DistillSettings, distill
-from ...models.diffusion.schedule import variance_exploding
-from ...models.diffusion.trajectory import Denoise
-from ...models.optimization.chart import curve_picture
-from ...models.optimization.engine import Record
 from ..host.feedback import show
 from ..host.images import to_image, wire_format
 from ..host.networks import plain_weights
@@ -24,6 +19,10 @@ from .sampling import Steps, run
 from .stable_diffusion import needs_comfyui
 from .style_injection import CATEGORY
 from .unets import attention_blocks, latent_of, replace, samples_of
+
+if TYPE_CHECKING:
+    from ...models.diffusion.distillation import Attention, DistillSettings
+    from ...models.diffusion.trajectory import Denoise
 
 EDGE = 8  # positions of the latent that a tileable picture is continued by before it is decoded
 
@@ -105,6 +104,10 @@ class OptimizeLatent(io.ComfyNode):
         seed: int,
         start_latent: Any = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.distillation import DistillSettings
+        from ...models.optimization.chart import curve_picture
+        from ...models.optimization.engine import Record
+
         needs_comfyui("Optimize Latent")
         if not isinstance(objective, WiredAttention):
             raise ValueError(
@@ -148,6 +151,9 @@ def beginning(wired: WiredAttention, start: str, given: Any, size: tuple[int, in
 
 def optimized(wired: WiredAttention, start: Tensor, settings: DistillSettings) -> tuple[Tensor, list[float]]:
     """(the latent [1, C, H, W] in the model's scale, on the processor; losses)."""
+    from ...models.diffusion.distillation import distill
+    from ...models.diffusion.schedule import variance_exploding
+
     sigmas = wired.model.get_model_object("model_sampling").sigmas.float()
     seen: list[Attention] = []
     made = wired.model.clone()
@@ -186,6 +192,8 @@ def optimized(wired: WiredAttention, start: Tensor, settings: DistillSettings) -
 
 def watched(q: Tensor, k: Tensor, v: Tensor, options: dict[str, Any], seen: list[Attention]) -> Tensor:
     """Self-attention that notes what it read and gave, of the first row (the host may send the same twice)."""
+    from ...models.diffusion.distillation import Attention
+
     q, k, v = (x.unflatten(2, (options["n_heads"], -1)).transpose(1, 2) for x in (q, k, v))
     out = F.scaled_dot_product_attention(q, k, v)
     seen.append(Attention(*(x[:1] for x in (q, k, v, out))))

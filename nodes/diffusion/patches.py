@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ...models.library.foreign import describe
-from ...models.lora.blocks import BASE, BLOCKS, block_of, family_of, parse_weights, preset_weights, ratio
-from ...models.lora.facts import LoraFacts, facts_of
-from ...models.lora.fit import MOST_MISFITS, Fit, fit, is_by_rows, with_magnitude
-from ...models.lora.modules import Module
+from ...models.lora.fit import fit
 from .stable_diffusion import diffusers_names, read_lora
+
+if TYPE_CHECKING:
+    from ...models.lora.facts import LoraFacts
+    from ...models.lora.fit import Fit
+    from ...models.lora.modules import Module
 
 PLAIN = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 # What PEFT, OneTrainer and scripts that wrap their model write ahead of a UNet's names.
@@ -42,6 +43,9 @@ def load(name: str, model: Any, clip: Any) -> Loaded:
     """Read a file and hold every module against the weight that it names. Raises ValueError where none fits, or where so many
     have other sizes that the file is for another kind of model.
     """
+    from ...models.lora.facts import facts_of
+    from ...models.lora.fit import MOST_MISFITS
+
     tensors, header = read_lora(name)
     core: Any = importlib.import_module("comfy.lora")
     convert: Any = importlib.import_module("comfy.lora_convert")
@@ -100,6 +104,8 @@ class Weights:
 
 def with_rows(module: Module, weight: Tensor | None) -> Module:
     """A module of DoRA by rows with the magnitude that core's reading needs; all others as they are."""
+    from ...models.lora.fit import is_by_rows, with_magnitude
+
     if weight is None or not is_by_rows(module, weight):
         return module
     return replace(module, parts={**module.parts, "dora": with_magnitude(module, weight)})
@@ -160,6 +166,8 @@ def is_text_encoder(module: str) -> bool:
 
 def mismatch(name: str, facts: LoraFacts, found: Fit, model: Any) -> str:
     """Why nothing fits, in a sentence."""
+    from ...models.library.foreign import describe
+
     kind = type(model.model.model_config).__name__
     if not facts.modules:
         what = describe(dict.fromkeys(facts.others, torch.empty(0)))
@@ -176,12 +184,16 @@ def mismatch(name: str, facts: LoraFacts, found: Fit, model: Any) -> str:
 
 def weights_of(model: Any, preset: str, text: str) -> dict[str, float]:
     """The weight of every block by a preset, or by what is written, which goes first. Raises ValueError."""
+    from ...models.lora.blocks import family_of, parse_weights, preset_weights
+
     family = family_of(model.model.state_dict())
     return parse_weights(text, family) if text.strip() else preset_weights(preset, family)
 
 
 def by_strength(patches: Mapping[Any, Any], weights: Mapping[str, float]) -> dict[float, dict[Any, Any]]:
     """Patches gathered by how strongly their block takes them; those of blocks with 0 are left out."""
+    from ...models.lora.blocks import ratio
+
     groups: dict[float, dict[Any, Any]] = {}
     for key, patch in patches.items():
         amount = ratio(plain(key), weights)
@@ -194,6 +206,8 @@ def applied(
     loaded: Loaded, model: Any, clip: Any, strengths: tuple[float, float], weights: Mapping[str, float]
 ) -> tuple[Any, Any]:
     """(model, clip) with the LoRA as patches, which unload and stack."""
+    from ...models.lora.blocks import BASE
+
     made = model.clone()
     for amount, patches in by_strength(loaded.model, weights).items():
         made.add_patches(patches, strengths[0] * amount)
@@ -213,6 +227,8 @@ def hooked(
 
     curve: (part of the sampling 0..1, factor), in order.
     """
+    from ...models.lora.blocks import BASE
+
     core: Any = importlib.import_module("comfy.hooks")
     group = core.HookGroup()
     frames = core.HookKeyframeGroup()
@@ -237,6 +253,8 @@ def hooked(
 
 def report(loaded: Loaded, model: Any, weights: Mapping[str, float]) -> str:
     """What the file is and what it touches, in lines."""
+    from ...models.lora.blocks import BLOCKS, block_of, family_of
+
     touched: dict[str, int] = {}
     for key in loaded.model:
         touched[block_of(plain(key))] = touched.get(block_of(plain(key)), 0) + 1

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from ...models.ops.padding import same_size
 from ..host.images import Picture
 from .unets import samples_of
 
@@ -22,6 +21,8 @@ def working_size(picture: Picture, shorter: int) -> tuple[int, int]:
 
 def covering(rgb: Tensor, height: int, width: int) -> Tensor:
     """Pictures [B, 3, h, w] scaled to cover a size, and cut to it at the middle."""
+    from ...models.ops.padding import same_size
+
     h, w = rgb.shape[-2:]
     scale = max(height / h, width / w)
     large = same_size(rgb, max(height, round(h * scale)), max(width, round(w * scale)))

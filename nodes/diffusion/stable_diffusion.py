@@ -9,9 +9,6 @@ from typing import Any
 import folder_paths
 from torch import Tensor
 
-from ...models.lora.files import settings_beside
-from ...models.weights.readers import read_checkpoint
-
 LORAS = "loras"
 NO_LORAS = "put LoRA files into models/loras"
 
@@ -56,6 +53,9 @@ def lora_stamp(name: str | None) -> int:
 
 def read_lora(name: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """(tensors, header) of a LoRA file, read as every file of weights is: nothing in it runs. Raises CheckpointError."""
+    from ...models.lora.files import settings_beside
+    from ...models.weights.readers import read_checkpoint
+
     path = lora_path(name)
     found = read_checkpoint(path)
     return found.tensors, {**settings_beside(path), **found.metadata}

@@ -7,7 +7,6 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.diffusion.guidance import MomentGuidance, moments_of
 from ...models.ops.transfer import METHODS
 from ..host.feedback import show
 from ..host.images import from_mask
@@ -76,6 +75,8 @@ class StyleGuidance(io.ComfyNode):
         mask: Tensor | None = None,
         style_mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.guidance import MomentGuidance, moments_of
+
         needs_comfyui("Style Guidance")
         latents = samples_of(style, model, "style", DIMENSIONS)
         region = None if mask is None else from_mask(mask, "mask", mask.shape[0])

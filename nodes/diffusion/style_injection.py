@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ...models.diffusion.blocks import Block, read_blocks
-from ...models.diffusion.injection import Injection
-from ...models.diffusion.trajectory import Trajectory, lost
 from ..host.feedback import show
 from ..host.images import from_mask, read_weights, slots
 from ..host.sockets import ConditioningSocket, LatentSocket, ModelSocket, TrajectorySocket
@@ -17,6 +14,10 @@ from .sampling import Steps, check_conditioning
 from .stable_diffusion import needs_comfyui
 from .styleid import brought_back, inverted, painted, told
 from .unets import attention_blocks, check_unet, family, fine_output_blocks, latent_of, samples_of
+
+if TYPE_CHECKING:
+    from ...models.diffusion.blocks import Block
+    from ...models.diffusion.trajectory import Trajectory
 
 CATEGORY = "Style Atelier/diffusion"
 WHAT = "StyleID"
@@ -158,6 +159,9 @@ class StyleInjection(io.ComfyNode):
         blocks: str,
         masks: Any = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.injection import Injection
+        from ...models.diffusion.trajectory import lost
+
         needs_comfyui("Style Injection")
         check_unet(model, WHAT)
         ways = [check_way(way, f"style{slot}", model, content) for slot, way in slots(styles, "style").items()]
@@ -188,11 +192,15 @@ class StyleInjection(io.ComfyNode):
 
 def blocks_of(model: Any, text: str) -> tuple[Block, ...]:
     """The blocks that are written, or those of the paper and their counterparts. Raises ValueError with one sentence."""
+    from ...models.diffusion.blocks import read_blocks
+
     return read_blocks(text, tuple(attention_blocks(model)), fine_output_blocks(model))
 
 
 def check_way(way: Any, name: str, model: Any, content: Any) -> Trajectory:
     """A style's trajectory that goes with the content's. Raises ValueError with one sentence."""
+    from ...models.diffusion.trajectory import Trajectory
+
     for each, called in ((content, "content"), (way, name)):
         if not isinstance(each, Trajectory):
             raise ValueError(f"{called} is not a trajectory (it is {type(each).__name__}): connect Invert Latent to it")

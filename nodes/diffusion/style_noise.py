@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.diffusion.style_noise import MOST_COMPONENTS, draw, statistics_of
-from ...models.stylization.style import Style
+from ...models.diffusion.style_noise import MOST_COMPONENTS
 from ..host.feedback import show
 from ..host.images import from_image, slots
 from ..host.sockets import LatentSocket, ModelSocket, StyleSocket, VaeSocket
@@ -19,6 +18,9 @@ from .pictures import MULTIPLE, covering, encoded
 from .stable_diffusion import needs_comfyui
 from .style_injection import CATEGORY
 from .unets import family, latent_of, samples_of
+
+if TYPE_CHECKING:
+    from ...models.stylization.style import Style
 
 BY = {"by element": "element", "by channel": "channel", "lowest frequencies": "frequency"}
 SIDE = {"default": 512, "min": 64, "max": 8192, "step": 8}
@@ -105,6 +107,8 @@ class StyleNoise(io.ComfyNode):
         latents: Any = None,
         style: Style | None = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.style_noise import draw
+
         needs_comfyui("Style Noise")
         check_starts_with_noise(model)
         pictures = slots(images, "image")
@@ -136,6 +140,9 @@ def measured(
     model: Any, by: str, components: int, pictures: dict[int, Any], vae: Any, latents: Any, size: tuple[int, int]
 ) -> Style:
     """The statistics of pictures and latents, as a style of one row."""
+    from ...models.diffusion.style_noise import statistics_of
+    from ...models.stylization.style import Style
+
     if not pictures and latents is None:
         raise ValueError("images holds no picture: connect at least one, or latents, or a style")
     if pictures and vae is None:
@@ -164,6 +171,8 @@ def measured(
 
 def check_kind(style: Any, model: Any) -> None:
     """Raise ValueError, in a sentence, unless a style holds statistics of this model's latents."""
+    from ...models.stylization.style import Style
+
     wanted = type(model.model.latent_format).__name__
     kind = getattr(style, "kind", type(style).__name__)
     if not isinstance(style, Style) or not kind.startswith("noise ") or not kind.endswith(f":{wanted}"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.diffusion.injection import Injection
-from ...models.diffusion.trajectory import lost
 from ..host.feedback import show
 from ..host.images import Picture, from_image, from_mask, read_weights, slots, take, to_image, wire_format
 from ..host.sockets import ClipSocket, ModelSocket, VaeSocket
@@ -20,6 +18,9 @@ from .stable_diffusion import needs_comfyui
 from .style_injection import CATEGORY, WHAT, blocks_of
 from .styleid import brought_back, inverted, painted, told
 from .unets import check_unet
+
+if TYPE_CHECKING:
+    from ...models.diffusion.injection import Injection
 
 # gamma, temperature: the paper's, its stronger setting, and two beside them.
 PRESETS = {
@@ -120,6 +121,8 @@ class StyleTransferSD(io.ComfyNode):
         size: int,
         content_masks: Any = None,
     ) -> io.NodeOutput:
+        from ...models.diffusion.injection import Injection
+
         photo = from_image(content, "content")
         paintings = {slot: from_image(image, f"style{slot}") for slot, image in slots(styles, "style").items()}
         if not paintings:
@@ -179,6 +182,8 @@ class Job:
 
     def paint(self, photo: Picture, paintings: dict[int, Picture], index: int, wanted: Injection) -> tuple[Tensor, str]:
         """([1, 3, H, W] in 0..1, what was done) of one photo."""
+        from ...models.diffusion.trajectory import lost
+
         content = self.way(photo, index, "content")
         if not wanted.strength:
             back = brought_back(self.model, content, self.steps)

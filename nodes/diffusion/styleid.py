@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ...models.diffusion.blocks import Block, in_words
-from ...models.diffusion.injection import Injection, attention, levels, paint
-from ...models.diffusion.schedule import TRAINED, ddim_timesteps
-from ...models.diffusion.trajectory import Denoise, Trajectory, invert, lost, revert
 from .sampling import Steps, run
 from .unets import attend, attention_blocks, family, replace, replaced
+
+if TYPE_CHECKING:
+    from ...models.diffusion.blocks import Block
+    from ...models.diffusion.injection import Injection
+    from ...models.diffusion.trajectory import Denoise, Trajectory
 
 MIB = 1024**2
 
 
 def inverted(model: Any, conditioning: Any, latents: Tensor, count: int, steps: Steps, check: bool = False) -> Trajectory:
     """latents [B, C, H, W] in the model's scale -> their trajectory of `count` steps. check: measure what the way back loses."""
+    from ...models.diffusion.schedule import TRAINED, ddim_timesteps
+    from ...models.diffusion.trajectory import Trajectory, invert, lost
+
     known = model.get_model_object("model_sampling").sigmas
     at = ddim_timesteps(count)
     sigmas = known[[*at, TRAINED - 1]].float()
@@ -38,6 +42,9 @@ def inverted(model: Any, conditioning: Any, latents: Tensor, count: int, steps: 
 
 def brought_back(model: Any, way: Trajectory, steps: Steps) -> Tensor:
     """The pictures at the end of the way back, with nothing injected: [B, C, H, W] in the model's scale, on the processor."""
+    from ...models.diffusion.injection import levels
+    from ...models.diffusion.trajectory import revert
+
     known = model.get_model_object("model_sampling").sigmas.float()
     _, sigmas = levels(way.timesteps, known)
 
@@ -51,6 +58,8 @@ def painted(
     model: Any, content: Trajectory, styles: Sequence[Trajectory], wanted: Injection, blocks: Sequence[Block], steps: Steps
 ) -> Tensor:
     """The content in the styles, latents [B, C, H, W] in the model's scale, on the processor."""
+    from ...models.diffusion.injection import attention, levels, paint
+
     known = model.get_model_object("model_sampling").sigmas.float()
     down, sigmas = levels(content.timesteps, known)
     size = (int(content.end.shape[-2]), int(content.end.shape[-1]))
@@ -79,6 +88,8 @@ def painted(
 
 def told(content: Trajectory, styles: Sequence[Trajectory], wanted: Injection, blocks: Sequence[Block]) -> list[str]:
     """What was done, in lines."""
+    from ...models.diffusion.blocks import in_words
+
     kept = (content.bytes + sum(style.bytes for style in styles)) / MIB
     count = len(content.timesteps) - 1
     lines = [

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ...models.diffusion.blocks import Block
+if TYPE_CHECKING:
+    from ...models.diffusion.blocks import Block
 
 Replacement = Callable[[Tensor, Tensor, Tensor, dict[str, Any]], Tensor]  # q, k, v [B, N, C], options -> [B, N, C]
 GROUPS = (("input", "input_blocks"), ("middle", "middle_block"), ("output", "output_blocks"))

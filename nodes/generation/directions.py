@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from comfy_api.latest import io
 
-from ...models.generation import directions as ways
-from ...models.generation.generator import Generator
-from ...models.generation.latents import Latents, of_generator, parse_rows
 from ..host.feedback import Watch
 from ..host.networks import on_device
 from ..host.sockets import DirectionsSocket, GeneratorSocket, Hosted, WSocket
 from ..host.widgets import MOST_FRAMES
 from .latents import MAPPING_BYTES, layers
+
+if TYPE_CHECKING:
+    from ...models.generation import directions as ways
+    from ...models.generation.generator import Generator
+    from ...models.generation.latents import Latents
 
 MOST_DIRECTIONS = 512
 
@@ -74,6 +78,9 @@ class Directions(io.ComfyNode):
 
     @classmethod
     def execute(cls, generator: Hosted, method: str, layers: str, count: int, samples: int, seed: int) -> io.NodeOutput:
+        from ...models.generation import directions as ways
+        from ...models.generation.latents import of_generator, parse_rows
+
         model: Generator = generator.model
         rows = parse_rows(layers, of_generator(model, torch.zeros(1, model.rows, model.style), ""))
         with on_device(generator, MAPPING_BYTES):
@@ -132,5 +139,8 @@ class EditW(io.ComfyNode):
         layers: str,
         steps: int,
     ) -> io.NodeOutput:
+        from ...models.generation import directions as ways
+        from ...models.generation.latents import parse_rows
+
         moves = [(direction, amount), (second_direction, second_amount)]
         return io.NodeOutput(ways.edit_in_steps(w, directions, moves, parse_rows(layers, w), steps))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 
-from ...models.generation.latent_file import read_latents, write_latents
-from ...models.generation.latents import Latents
 from ...models.weights.kept import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
 from ..host.sockets import WSocket
 from ..host.widgets import saved_choice, saved_name
+
+if TYPE_CHECKING:
+    from ...models.generation.latents import Latents
 
 SAVED = Saved("style_atelier_w", SUFFIX, "Save W")
 
@@ -36,6 +39,8 @@ class SaveW(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, name: str) -> io.NodeOutput:
+        from ...models.generation.latent_file import write_latents
+
         show(SAVED.told(write_latents(w, SAVED.place(name))))
         return io.NodeOutput(w)
 
@@ -63,4 +68,6 @@ class LoadW(io.ComfyNode):
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
+        from ...models.generation.latent_file import read_latents
+
         return io.NodeOutput(read_latents(SAVED.path(name)))

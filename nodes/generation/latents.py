@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 
 from ...models.generation import latents as points
-from ...models.generation.latents import Latents, blend, joined, parse_rows, parse_seeds
-from ...models.generation.walk import walk
 from ..host.feedback import show
 from ..host.images import read_weights, slots
 from ..host.networks import on_device
 from ..host.sockets import GeneratorSocket, Hosted, WSocket
 from ..host.widgets import MOST_FRAMES, grown, proportions
+
+if TYPE_CHECKING:
+    from ...models.generation.latents import Latents
 
 MAPPING_BYTES = 64.0 * 1024**2
 MIXED = ["none", "coarse", "middle", "fine", "coarse, middle", "middle, fine"]
@@ -103,6 +106,8 @@ class SampleW(io.ComfyNode):
         mix_layers: str,
         mix_seed: int,
     ) -> io.NodeOutput:
+        from ...models.generation.latents import parse_seeds
+
         chosen = parse_seeds(seeds)
         wanted = points.Sampling(
             seeds=tuple(chosen),
@@ -152,6 +157,8 @@ class TruncateW(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, psi: float, psi_end: float, steps: int, layers: str) -> io.NodeOutput:
+        from ...models.generation.latents import parse_rows
+
         return io.NodeOutput(points.truncation_sweep(w, psi, psi_end, steps, parse_rows(layers, w)))
 
 
@@ -190,6 +197,8 @@ class MixW(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, other: Latents, layers: str, strength: float, pairing: str) -> io.NodeOutput:
+        from ...models.generation.latents import parse_rows
+
         return io.NodeOutput(points.mix(w, other, parse_rows(layers, w), strength, pairing))  # type: ignore[arg-type]
 
 
@@ -213,6 +222,8 @@ class BlendW(io.ComfyNode):
 
     @classmethod
     def execute(cls, points: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+        from ...models.generation.latents import blend
+
         given: list[Latents] = list(slots(points, "w").values())
         return io.NodeOutput(blend(given, read_weights(weights, len(given), "weights")))
 
@@ -260,5 +271,8 @@ class WalkW(io.ComfyNode):
 
     @classmethod
     def execute(cls, points: io.Autogrow.Type, frames: int, path: str, loop: bool, easing: str) -> io.NodeOutput:
+        from ...models.generation.latents import joined
+        from ...models.generation.walk import walk
+
         given: list[Latents] = list(slots(points, "w").values())
         return io.NodeOutput(walk(joined(given), frames, path, loop, easing))  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from comfy_api.latest import io
 
-from ...models.library import generators
 from ...models.library.choices import generator_choices
 from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
@@ -64,6 +63,8 @@ class LoadGenerator(io.ComfyNode):
     @classmethod
     def execute(cls, generator: str, torch_compile: bool) -> io.NodeOutput:
         # Outside of inference mode, so that a projection can follow gradients through the weights.
+        from ...models.library import generators
+
         with torch.inference_mode(False), torch.no_grad():
             hosted = load("generator", generator, generators.load_generator)
         if torch_compile:

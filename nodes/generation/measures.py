@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.latents import Latents
-from ...models.metrics import path_length
-from ...models.metrics.perceptual import PerceptualEmbedding
-from ...models.metrics.separability import separability_of_labels
 from ..host.feedback import Watch, show
 from ..host.images import from_mask
 from ..host.networks import on_device
 from ..host.sockets import EncoderSocket, GeneratorSocket, Hosted, WSocket
 from .project import likeness
+
+if TYPE_CHECKING:
+    from ...models.generation.latents import Latents
 
 FOLDS = 5
 
@@ -91,6 +91,9 @@ class PerceptualPathLength(io.ComfyNode):
         seed: int,
         encoder: Hosted | None = None,
     ) -> io.NodeOutput:
+        from ...models.metrics import path_length
+        from ...models.metrics.perceptual import PerceptualEmbedding
+
         judge, model = encoder or likeness(), generator.model
         settings = replace(path_length.LAPTOP, space=space, sampling=sampling, samples=samples, crop=crop, batch=batch)
         memory = 2 * batch * model.bytes_per_picture
@@ -150,6 +153,8 @@ class LinearSeparability(io.ComfyNode):
 
     @classmethod
     def execute(cls, w: Latents, labels: Tensor, keep: float, folds: int) -> io.NodeOutput:
+        from ...models.metrics.separability import separability_of_labels
+
         masks = from_mask(labels, "labels", len(w))
         if len(masks) != len(w):
             raise ValueError(f"labels has {len(masks)} masks for {len(w)} points of w: give one for each")

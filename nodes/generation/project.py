@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.generator import Generator, in_range, three_colors
-from ...models.generation.latents import of_generator
-from ...models.generation.noise import Noise
-from ...models.generation.projection import Projection, ProjectionSettings, begin, project
-from ...models.library import stylizers
-from ...models.library.choices import entry_of
-from ...models.metrics.perceptual import PerceptualEmbedding
-from ...models.ops.padding import same_size
 from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, show
 from ..host.folders import Locator
 from ..host.images import from_image, take, to_image, wire_format
 from ..host.networks import load, on_device, plain_weights
 from ..host.sockets import EncoderSocket, GeneratorSocket, Hosted, WSocket
+
+if TYPE_CHECKING:
+    from ...models.generation.generator import Generator
+    from ...models.generation.projection import Projection, ProjectionSettings
 
 BUILT_IN = "Pocket (built-in)"
 BEST = "vgg16"
@@ -109,6 +106,11 @@ class Project(io.ComfyNode):
         class_label: int,
         encoder: Hosted | None = None,
     ) -> io.NodeOutput:
+        from ...models.generation.latents import of_generator
+        from ...models.generation.projection import ProjectionSettings, begin, project
+        from ...models.metrics.perceptual import PerceptualEmbedding
+        from ...models.ops.padding import same_size
+
         picture, model = from_image(image, "image"), generator.model
         judge = encoder or likeness()
         settings = ProjectionSettings(
@@ -157,6 +159,9 @@ class Project(io.ComfyNode):
 
 def likeness() -> Hosted:
     """VGG-16 where its file is, else the built-in encoder."""
+    from ...models.library import stylizers
+    from ...models.library.choices import entry_of
+
     entry = entry_of(BEST)
     present = entry is not None and Locator().find(entry.files[0]) is not None
     with torch.no_grad():
@@ -171,6 +176,9 @@ def identity(target: Tensor, model: Generator, judge: str, settings: ProjectionS
 
 def painted(model: Generator, ws: Tensor, maps: tuple[Tensor, ...]) -> Tensor:
     """The picture of W with its noise, as the host takes it."""
+    from ...models.generation.generator import in_range, three_colors
+    from ...models.generation.noise import Noise
+
     with torch.no_grad():
         noise = Noise.given([level.to(ws.device) for level in maps]) if maps else Noise("none" if model.always_noisy else "const")
         return to_image(in_range(three_colors(model.paint(ws, noise))), None, *wire_format())

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.generation.generator import Generator, Placement, alpha_of, in_range, three_colors
-from ...models.generation.latents import Latents, check_fits
-from ...models.generation.noise import Noise
 from ...models.progress import glance
 from ..host.feedback import Watch
 from ..host.images import to_image, wire_format
 from ..host.memory import pictures_at_once
 from ..host.networks import on_device
 from ..host.sockets import GeneratorSocket, Hosted, WSocket
+
+if TYPE_CHECKING:
+    from ...models.generation.generator import Generator
+    from ...models.generation.latents import Latents
+    from ...models.generation.noise import Noise
 
 LARGEST_SEED = 0xFFFFFFFF
 
@@ -85,6 +89,9 @@ class Synthesize(io.ComfyNode):
         rotate: float,
         precision: str,
     ) -> io.NodeOutput:
+        from ...models.generation.generator import Placement, alpha_of, in_range, three_colors
+        from ...models.generation.latents import check_fits
+
         model: Generator = generator.model
         check_fits(w, model)
         placement = Placement(translate_x, translate_y, rotate) if (translate_x or translate_y or rotate) else None
@@ -111,6 +118,8 @@ class Synthesize(io.ComfyNode):
 
 def noise_for(w: Latents, mode: str, seeds: list[int], device: torch.device) -> Noise:
     """The noise of some of w's points."""
+    from ...models.generation.noise import Noise
+
     if mode == "const" and w.noise:
         return Noise.given([level.to(device) for level in w.noise])
     return Noise(mode, seeds)  # type: ignore[arg-type]

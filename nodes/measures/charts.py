@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
-from ...models.metrics.ranking import front
-from ...models.metrics.report import Report
 from ..host.drawing import FAINT, INK, PAPER, fitted
+
+if TYPE_CHECKING:
+    from ...models.metrics.report import Report
 
 TEXT, SMALL = 20, 15
 GAP = 24
@@ -103,6 +105,8 @@ class Axis:
 
 def plot(clouds: Sequence[Cloud], across: Axis, up: Axis, width: int = 1080, height: int = 760) -> Image.Image:
     """Methods between two measures. The lower left is best; a ring is around those that no other beats in both."""
+    from ...models.metrics.ranking import front
+
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
     font, small = ImageFont.load_default(TEXT), ImageFont.load_default(SMALL)

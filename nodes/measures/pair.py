@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.metrics.clip import clip_direction, clip_score, clip_similarity, clip_view
-from ...models.metrics.measurement import Measured, Measurement, Missing
-from ...models.metrics.report import Report
 from ..host.feedback import Watch, show
 from ..host.images import Picture, from_image
 from ..host.networks import on_device
 from ..host.sockets import ClipSocket, ClipVisionSocket, EncoderSocket, Hosted, MeasuresSocket
 from ..optimization import clip as host_clip
 from .taking import ENCODER_TOOLTIP, MEASURES_TOOLTIP, prepare
+
+if TYPE_CHECKING:
+    from ...models.metrics.measurement import Measurement
 
 
 class MeasurePair(io.ComfyNode):
@@ -87,6 +87,9 @@ class MeasurePair(io.ComfyNode):
         clip_vision: Any = None,
         clip: Any = None,
     ) -> io.NodeOutput:
+        from ...models.metrics.measurement import Measured, Measurement, Missing
+        from ...models.metrics.report import Report
+
         picture = from_image(image, "image")
         sides = {name: from_image(given, name) for name, given in (("content", content), ("style", style)) if given is not None}
         if not sides and clip_vision is None:
@@ -121,6 +124,8 @@ def by_clip(
     picture: Picture, sides: dict[str, Picture], clip_vision: Any, clip: Any, text: str, source_text: str
 ) -> list[Measurement]:
     """CLIP's numbers, as far as there is something to ask it. Raises ValueError where half of what it needs is there."""
+    from ...models.metrics.clip import clip_direction, clip_score, clip_similarity
+
     if text and (clip is None or clip_vision is None):
         raise ValueError("text is to be compared and CLIP is missing: connect clip and clip_vision, or empty the text")
     if source_text and not (text and "content" in sides):
@@ -151,6 +156,8 @@ def by_clip(
 
 def embedded(seen: Hosted, picture: Picture) -> Tensor:
     """What CLIP sees in each picture, [B, D]."""
+    from ...models.metrics.clip import clip_view
+
     return torch.cat([seen.model(clip_view(x[None], seen.model.side)).float().cpu() for x in picture.rgb])
 
 
@@ -158,6 +165,8 @@ def measured(
     name: str, title: str, values: Tensor, picture: Picture, other: Picture | None, facts: tuple[tuple[str, str], ...]
 ) -> Measurement:
     """The mean of CLIP's numbers."""
+    from ...models.metrics.measurement import Measurement
+
     batches = [picture.batch] if other is None else [picture.batch, other.batch]
     counts = tuple(dict.fromkeys(batches))
     return Measurement(name, title, float(values.mean()), "higher", counts, facts)

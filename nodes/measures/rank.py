@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import folder_paths
 from comfy_api.latest import io
@@ -12,16 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...models.library.choices import FID, judge_choices
-from ...models.library.judges import load_judge
-from ...models.metrics.judge import Judge
-from ...models.metrics.measurement import Measured, Measurement, Missing
-from ...models.metrics.pairs import PairMeasure
-from ...models.metrics.pictures import Item, of_file
-from ...models.metrics.ranking import Trial, averaged, key_of, plain_name, replaced
-from ...models.metrics.report import joined
-from ...models.metrics.sets import SetOptions, features_of, measure_features
 from ...models.progress import Progress
-from ...models.weights.writing import contained
 from ..host.drawing import from_pillow, to_pillow
 from ..host.feedback import Watch, show
 from ..host.folders import model_files
@@ -36,6 +28,13 @@ from .charts import Axis, Cloud, figure, plot, table_picture
 from .sets import BATCH_MEMORY
 from .sources import FOLDER_TOOLTIP, NONE, feature_cache, folder_choices, items_of, stamp
 from .taking import ENCODER_TOOLTIP, MEASURES_TOOLTIP, Taker, names_of, prepare
+
+if TYPE_CHECKING:
+    from ...models.metrics.judge import Judge
+    from ...models.metrics.measurement import Measured, Measurement, Missing
+    from ...models.metrics.pairs import PairMeasure
+    from ...models.metrics.pictures import Item
+    from ...models.metrics.ranking import Trial
 
 FOLDER = "style_atelier_rankings"
 OWN_STYLE = "it has a style of its own, which no painting stands for"
@@ -55,6 +54,9 @@ class Ranked:
 
     def measured(self, taker: Taker) -> Measured:
         """Means over the results, and the numbers of all of them as a set."""
+        from ...models.metrics.measurement import Measured
+        from ...models.metrics.ranking import averaged
+
         mean = averaged(self.label, self.trials, [*taker.missing, *self.missing.values()])
         return Measured(mean.label, (*mean.found, *self.sets), mean.missing)
 
@@ -159,6 +161,10 @@ class RankStylizers(io.ComfyNode):
         paintings: Tensor | None = None,
         encoder: Hosted | None = None,
     ) -> io.NodeOutput:
+        from ...models.library.judges import load_judge
+        from ...models.metrics.ranking import replaced
+        from ...models.metrics.report import joined
+
         given: dict[int, Hosted] = slots(stylizers, "stylizer")
         if not given:
             raise ValueError("stylizers holds none: connect at least one Load Stylizer.")
@@ -184,6 +190,8 @@ class RankStylizers(io.ComfyNode):
 
 def place_of(name: str) -> Path:
     """The folder of a ranking. Raises ValueError for names that lead out."""
+    from ...models.weights.writing import contained
+
     return contained(Path(folder_paths.get_output_directory(), FOLDER), name, "")
 
 
@@ -201,6 +209,8 @@ class Work:
 
     def rank(self, hosted: Hosted, name: str, watch: Watch, part: int) -> Ranked:
         """Paint and measure everything that is not there yet. name: of the socket."""
+        from ...models.metrics.ranking import Trial, key_of, plain_name
+
         model = hosted.model
         found = Ranked(model.title, not (model.style_kind and model.takes_pictures))
         identity = f"{model!r} {' '.join(f'{path.name} {path.stat().st_size} {changed}' for path, changed in hosted.files)}"
@@ -238,6 +248,8 @@ class Work:
 
     def numbers(self, one: Trial, found: Ranked, result: Tensor, content: Tensor, style: Tensor) -> Iterator[Measurement]:
         """Of one result; what cannot be taken is noted."""
+        from ...models.metrics.measurement import Missing
+
         for measure in self.taker.wanted:
             if found.own and measure.side == "style":
                 found.missing[measure.name] = Missing(measure.title, f"of {found.label}: {OWN_STYLE}")
@@ -250,6 +262,8 @@ class Work:
 
     def number(self, one: Trial, measure: PairMeasure, result: Tensor, reference: Tensor) -> Measurement | Missing:
         """From the record, or taken now."""
+        from ...models.metrics.measurement import Missing
+
         try:
             return one.measured(measure.name, self.taker.identity(measure), lambda: self.taker.take(measure, result, reference))
         except ValueError as error:
@@ -259,6 +273,8 @@ class Work:
 
     def figure(self, ranked: Sequence[Ranked]) -> Image.Image:
         """The first paintings, each with another photograph, and what every stylizer made of both."""
+        from ...models.metrics.pictures import of_file
+
         rows = []
         for line in range(min(SHOWN, max(len(self.paintings), len(self.photos)))):
             i, j = line % len(self.photos), line % len(self.paintings)
@@ -272,6 +288,10 @@ class Work:
 
 def measure_as_sets(ranked: Sequence[Ranked], paintings: Sequence[Item], hosted: Hosted) -> None:
     """KID and FID of all results of each stylizer against all paintings. Raises ValueError."""
+    from ...models.metrics.measurement import Missing
+    from ...models.metrics.pictures import of_file
+    from ...models.metrics.sets import SetOptions, features_of, measure_features
+
     judge: Judge = hosted.model
     if judge.architecture != FID:
         raise ValueError(f"network {judge.choice!r} is no Inception-v3 of FID (it is {judge.architecture}): choose another")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 
-from ...models.metrics.measurement import Measured
-from ...models.metrics.report import joined
-from ...models.weights.writing import write_numbered
 from ..host.drawing import from_pillow
 from ..host.feedback import show
 from ..host.images import slots, to_image, wire_format
@@ -14,6 +13,9 @@ from ..host.saved import Saved
 from ..host.sockets import MeasuresSocket
 from .charts import table_picture
 from .sources import MEASURES
+
+if TYPE_CHECKING:
+    from ...models.metrics.measurement import Measured
 
 SAVED = Saved(MEASURES, ".json", "Report")
 MOST_ROWS = 32
@@ -53,6 +55,9 @@ class MakeReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, measures: io.Autogrow.Type, name: str) -> io.NodeOutput:
+        from ...models.metrics.report import joined
+        from ...models.weights.writing import write_numbered
+
         given: list[tuple[Measured, ...]] = list(slots(measures, "measures").values())
         report = joined([row for rows in given for row in rows])
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.library.choices import ART, FID, judge_choices
-from ...models.library.judges import load_judge
-from ...models.metrics.judge import Judge
-from ...models.metrics.layouts import Layout
-from ...models.metrics.measurement import Measured, Measurement
-from ...models.metrics.pictures import Item
-from ...models.metrics.report import Report
-from ...models.metrics.sets import SetOptions, features_of, measure_art, measure_features
+from ...models.library.choices import FID, judge_choices
 from ..host.feedback import Watch, show
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load, on_device
 from ..host.sockets import Hosted, MeasuresSocket
 from .sources import FOLDER_TOOLTIP, NONE, feature_cache, folder_choices, items_of, stamp
+
+if TYPE_CHECKING:
+    from ...models.metrics.judge import Judge
+    from ...models.metrics.layouts import Layout
+    from ...models.metrics.measurement import Measurement
+    from ...models.metrics.pictures import Item
+    from ...models.metrics.sets import SetOptions
 
 CLEAN = "FID and KID (clean-fid)"
 PYTORCH = "FID and KID (pytorch-fid)"
@@ -116,6 +118,11 @@ class MeasureSets(io.ComfyNode):
         references: Tensor | None = None,
         contents: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.library.judges import load_judge
+        from ...models.metrics.measurement import Measured
+        from ...models.metrics.report import Report
+        from ...models.metrics.sets import SetOptions
+
         made = items_of(results, results_folder, "results")
         wanted = items_of(references, references_folder, "references")
         options = SetOptions(LAYOUTS[measure], feature_cache(), seed)
@@ -131,6 +138,8 @@ class MeasureSets(io.ComfyNode):
 
 def by_features(made: list[Item], wanted: list[Item], hosted: Hosted, options: SetOptions, watch: Watch) -> list[Measurement]:
     """KID and FID through Inception-v3. Raises ValueError for a network of another kind."""
+    from ...models.metrics.sets import features_of, measure_features
+
     judge: Judge = hosted.model
     if judge.architecture != FID:
         raise ValueError(f"network {judge.choice!r} is no Inception-v3 of FID (it is {judge.architecture}): choose another")
@@ -141,6 +150,10 @@ def by_features(made: list[Item], wanted: list[Item], hosted: Hosted, options: S
 
 def by_art(made: list[Item], wanted: list[Item], photos: list[Item], options: SetOptions) -> list[Measurement]:
     """ArtFID through its own Inception-v3 and LPIPS' AlexNet."""
+    from ...models.library.choices import ART
+    from ...models.library.judges import load_judge
+    from ...models.metrics.sets import measure_art
+
     inception, alexnet = (load("judge", name, load_judge) for name in (judge_choices(ART, ())[0], "alexnet"))
     first = made[0].load()
     memory = max(BATCH_MEMORY, BYTES_PER_PIXEL * 8 * first.shape[2] * first.shape[3])

@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import folder_paths
 from torch import Tensor
 
-from ...models.metrics.pictures import SUFFIXES, Item, of_batch, of_folder
 from ..host.images import from_image
+
+if TYPE_CHECKING:
+    from ...models.metrics.pictures import Item
 
 NONE = "none"
 DEPTH = 3
@@ -33,6 +36,8 @@ def folder_choices() -> list[str]:
 
 def with_pictures(folder: Path, name: str, depth: int) -> Iterator[str]:
     """Names of this folder and those in it that hold pictures. Links are not followed."""
+    from ...models.metrics.pictures import SUFFIXES
+
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -56,6 +61,8 @@ def chosen_folder(choice: str, name: str) -> Path:
 
 def items_of(images: Tensor | None, choice: str, name: str) -> list[Item]:
     """The pictures of a batch or a folder, exactly one of which is to be given. Raises ValueError, in a sentence."""
+    from ...models.metrics.pictures import of_batch, of_folder
+
     if images is not None and choice != NONE:
         raise ValueError(f"{name} is connected and {name}_folder is {choice!r}: disconnect one, or set the folder to {NONE}")
     if images is not None:
@@ -67,6 +74,8 @@ def items_of(images: Tensor | None, choice: str, name: str) -> list[Item]:
 
 def stamp(choice: str) -> str:
     """What changes when a folder does."""
+    from ...models.metrics.pictures import SUFFIXES
+
     if choice == NONE:
         return ""
     try:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ...models.library import stylizers
 from ...models.library.choices import POCKET_VGG
-from ...models.library.judges import absent, load_judge
-from ...models.metrics import pairs
-from ...models.metrics.measurement import Measurement, Missing
-from ...models.metrics.pairs import PAIR_MEASURES, PairMeasure, Tools, measure_pair
 from ..host.folders import Locator
 from ..host.images import read_names
 from ..host.networks import load, on_device
 from ..host.sockets import Hosted
+
+if TYPE_CHECKING:
+    from ...models.metrics.measurement import Measurement, Missing
+    from ...models.metrics.pairs import PairMeasure
 
 AVAILABLE, ALL = "available", "all"
 BUILT_IN = POCKET_VGG
@@ -45,10 +45,14 @@ class Taker:
     @cached_property
     def judges(self) -> dict[str, Hosted]:
         """The networks by name; they are read, and downloaded if need be, when the first measure is taken."""
+        from ...models.library.judges import load_judge
+
         return {name: load("judge", name, load_judge) for name in dict.fromkeys(m.judge for m in self.wanted) if name}
 
     def take(self, measure: PairMeasure, pictures: Tensor, references: Tensor) -> Measurement:
         """On the device of the network that it looks through. pictures and references as in `measure_pair`."""
+        from ...models.metrics.pairs import Tools, measure_pair
+
         tools = Tools({name: hosted.model for name, hosted in self.judges.items()}, self.encoder.model)
         hosted = self.judges[measure.judge] if measure.judge else self.encoder if measure.encoder else None
         if hosted is None:
@@ -59,6 +63,8 @@ class Taker:
 
     def try_to_take(self, measure: PairMeasure, pictures: Tensor, references: Tensor) -> Measurement | Missing:
         """Of measures that nobody named, those that the pictures are too small for are left out."""
+        from ...models.metrics.measurement import Missing
+
         try:
             return self.take(measure, pictures, references)
         except ValueError as error:
@@ -74,6 +80,11 @@ class Taker:
 
 def prepare(measures: str, encoder: Hosted | None) -> Taker:
     """Read the person's list. Raises ValueError for names that are no measure."""
+    from ...models.library.judges import absent
+    from ...models.metrics import pairs
+    from ...models.metrics.measurement import Missing
+    from ...models.metrics.pairs import PAIR_MEASURES
+
     text = measures.strip().lower() or AVAILABLE
     judge = encoder or encoder_built_in()
     if text not in (AVAILABLE, ALL):
@@ -86,10 +97,14 @@ def prepare(measures: str, encoder: Hosted | None) -> Taker:
 
 def encoder_built_in() -> Hosted:
     """Pocket VGG."""
+    from ...models.library import stylizers
+
     with torch.no_grad():
         return load("encoder", BUILT_IN, stylizers.load_encoder)
 
 
 def names_of(side: str) -> list[str]:
     """Short names of the measures against "content" or "style"."""
+    from ...models.metrics.pairs import PAIR_MEASURES
+
     return [m.name for m in PAIR_MEASURES if m.side == side]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.color import keep_color as recolor
-from ...models.ops.color import luminance_only
-from ...models.optimization.presets import PRESETS, with_wishes
+from ...models.optimization.presets import PRESETS
 from ..host.images import from_image, read_weights, to_image, wire_format
 from ..host.sockets import EncoderSocket, Hosted
 from ..host.widgets import grown, memory_budget, proportions
@@ -138,6 +136,10 @@ class NeuralStyle(io.ComfyNode):
         content_masks: io.Autogrow.Type | None = None,
         style_masks: io.Autogrow.Type | None = None,
     ) -> io.NodeOutput:
+        from ...models.ops.color import keep_color as recolor
+        from ...models.ops.color import luminance_only
+        from ...models.optimization.presets import with_wishes
+
         picture = from_image(content, "content").with_longer_side(size)
         given = Pictures.read(picture, Styles.of_pictures(styles), content_masks, style_masks)
         weights = read_weights(style_weights, len(given.styles), "style_weights")

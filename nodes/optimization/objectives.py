@@ -5,11 +5,6 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.encoders.pixels import PIXELS
-from ...models.objectives.content import ContentObjective as Content
-from ...models.objectives.content import LaplacianObjective
-from ...models.objectives.objective import combine
-from ...models.objectives.smoothness import SmoothnessObjective as Smoothness
 from ..host.images import from_image, read_weights, slots, socket
 from ..host.sockets import Hosted, ObjectiveSocket
 from .wires import (
@@ -70,6 +65,10 @@ class ContentObjective(io.ComfyNode):
         encoder: Hosted | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.encoders.pixels import PIXELS
+        from ...models.objectives.content import ContentObjective as Content
+        from ...models.objectives.content import LaplacianObjective
+
         picture = from_image(image, "image")
         where = optional_mask(mask, "mask", picture.batch)
         if kind["kind"] == "Laplacian":
@@ -106,6 +105,9 @@ class SmoothnessObjective(io.ComfyNode):
 
     @classmethod
     def execute(cls, weight: float, kind: str, mask: Tensor | None = None) -> io.NodeOutput:
+        from ...models.encoders.pixels import PIXELS
+        from ...models.objectives.smoothness import SmoothnessObjective as Smoothness
+
         where = optional_mask(mask, "mask")
         return io.NodeOutput(wired(Smoothness(weight, PIXELS, kind, where)))  # type: ignore[arg-type]
 
@@ -141,6 +143,8 @@ class CombineObjectives(io.ComfyNode):
 
     @classmethod
     def execute(cls, objectives: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+        from ...models.objectives.objective import combine
+
         found = [check_objective(one, socket("objective", slot)) for slot, one in slots(objectives, "objective").items()]
         if not found:
             raise ValueError("objectives holds none: connect at least one objective.")

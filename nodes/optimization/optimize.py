@@ -7,8 +7,6 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.objectives.content import ContentObjective, LaplacianObjective
-from ...models.objectives.text import TextObjective
 from ...models.optimization.engine import OptimizeSettings
 from ..host.images import Picture, from_image, to_image, wire_format
 from ..host.sockets import ObjectiveSocket
@@ -228,6 +226,8 @@ class Optimize(io.ComfyNode):
 
 def check_edges(job: Job) -> None:
     """Raise ValueError with one sentence where a picture on the way is too small for the Laplacian's blocks."""
+    from ...models.objectives.content import LaplacianObjective
+
     if any(isinstance(part, LaplacianObjective) for part in job.wired.objectives.parts):
         height, width, _ = job.settings.scales(job.height, job.width)[0]
         if min(height, width) < LAPLACIAN_BLOCK:
@@ -239,6 +239,9 @@ def check_edges(job: Job) -> None:
 
 def begin_with(objective: Wired, start_image: Tensor | None) -> Picture | None:
     """The picture on the wire, or the first content picture among the objectives."""
+    from ...models.objectives.content import ContentObjective, LaplacianObjective
+    from ...models.objectives.text import TextObjective
+
     if start_image is not None:
         return from_image(start_image, "start_image")
     contents = [p for p in objective.objectives.parts if isinstance(p, ContentObjective | LaplacianObjective | TextObjective)]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 
-from ...models.classical.raster import render
-from ...models.classical.strokes import Sheets
-from ...models.optimization.strokes import Refinement, RefineSettings, refine, slope_by_objectives
 from ..classical.batches import CATEGORY, seed_input
 from ..classical.render_strokes import check_strokes
 from ..host.drawing import curve, from_pillow
@@ -20,6 +17,9 @@ from ..host.networks import compute_device, on_device, plain_weights
 from ..host.sockets import ObjectiveSocket, StrokesSocket
 from .run import plain
 from .wires import check_objective
+
+if TYPE_CHECKING:
+    from ...models.classical.strokes import Sheets
 
 BYTES_PER_PIXEL = 4000  # of a picture on its way through an encoder and back
 TILE = 512
@@ -85,6 +85,10 @@ class OptimizeStrokes(io.ComfyNode):
     def execute(
         cls, strokes: Sheets, objective: Any, steps: int, rate: float, change: str, seconds: float, seed: int
     ) -> io.NodeOutput:
+        from ...models.classical.raster import render
+        from ...models.classical.strokes import Sheets
+        from ...models.optimization.strokes import Refinement, RefineSettings, refine, slope_by_objectives
+
         global _stops
         given, wired = check_strokes(strokes), check_objective(objective, "objective")
         if any(sheet.background is None for sheet in given.sheets):

@@ -7,21 +7,22 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ...models.objectives.objective import Objective, Objectives
-from ...models.optimization.chart import curve_picture, under
-from ...models.optimization.engine import Optimization, OptimizeSettings, begin, optimize
-from ...models.optimization.memory import MemoryPlan, plan
 from ...models.optimization.report import report
 from ...models.progress import Progress
 from ..host.feedback import Interrupted, Kept, Watch, asked_to_keep, show
 from ..host.memory import GIB, SHARE_OF_FREE_MEMORY, free_memory, smaller_tiles
 from ..host.networks import compute_device, on_device, plain_weights
 from .wires import Wired
+
+if TYPE_CHECKING:
+    from ...models.objectives.objective import Objective, Objectives
+    from ...models.optimization.engine import Optimization, OptimizeSettings
+    from ...models.optimization.memory import MemoryPlan
 
 CONTENT_NUMBERS = 16.0  # per pixel that targets keep, at most in usual objectives
 KEPT_RESULTS = 8
@@ -87,6 +88,7 @@ def carry_out(job: Job) -> tuple[Tensor, str, Tensor]:
 
 def plain(objectives: Objectives) -> Objectives:
     """With pictures and masks that gradients may pass: those that nodes made in inference mode are copied."""
+    from ...models.objectives.objective import Objectives
 
     def copies(part: Objective) -> dict[str, Tensor]:
         values = {field.name: getattr(part, field.name) for field in fields(part)}
@@ -97,6 +99,9 @@ def plain(objectives: Objectives) -> Objectives:
 
 def one(job: Job, index: int, device: torch.device, progress: Progress) -> Result:
     """One picture of the batch, from the beginning or from where it was left."""
+    from ...models.optimization.chart import under
+    from ...models.optimization.engine import begin, optimize
+
     objectives, settings = job.wired.objectives, job.settings
     structure, key = identities(job, index)
     if key in _results:
@@ -144,6 +149,8 @@ def one(job: Job, index: int, device: torch.device, progress: Progress) -> Resul
 
 def result_of(objectives: Objectives, settings: OptimizeSettings, at: Optimization, job: Job, notes: Sequence[str]) -> Result:
     """Picture, words and curve of a state."""
+    from ...models.optimization.chart import curve_picture
+
     parts = objectives.parts
     curve = curve_picture(at.curve, [p.title for p in parts], [p.weight for p in parts])
     return Result(at.result(job.height, job.width).cpu(), report(objectives, settings, at, notes), curve)
@@ -173,6 +180,8 @@ def remember(kept: OrderedDict[str, Any], key: str, value: object) -> None:
 
 def planned(job: Job, budget: float) -> MemoryPlan:
     """What fits in so many bytes."""
+    from ...models.optimization.memory import plan
+
     settings = job.settings
     return plan(job.wired.objectives, job.height, job.width, settings.optimizer, settings.history, budget, CONTENT_NUMBERS)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.objectives.patches import PatchObjective as Patches
-from ...models.objectives.style import GaussianMMD, Gram, MeanStd, PolynomialMMD, Sorted, Statistic, Wasserstein, color_objective
-from ...models.objectives.style import StyleObjective as Style
 from ..host.images import from_image
 from ..host.sockets import Hosted
 from .wires import (
@@ -22,6 +21,9 @@ from .wires import (
     weight_input,
     wired,
 )
+
+if TYPE_CHECKING:
+    from ...models.objectives.style import Statistic
 
 STYLE_SIZE_TOOLTIP = (
     "Longer side of the style picture over the result's: 1 shows both at one scale, less makes strokes finer, more broader. "
@@ -145,6 +147,9 @@ class StyleObjective(io.ComfyNode):
         mask: Tensor | None = None,
         style_mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.objectives.style import StyleObjective as Style
+        from ...models.objectives.style import color_objective
+
         picture = from_image(image, "image")
         where = optional_mask(mask, "mask")
         source = optional_mask(style_mask, "style_mask", picture.batch)
@@ -158,6 +163,8 @@ class StyleObjective(io.ComfyNode):
 
 def statistic_of(chosen: io.DynamicCombo.Type) -> Statistic:
     """The statistic of a dynamic combo's values."""
+    from ...models.objectives.style import GaussianMMD, Gram, MeanStd, PolynomialMMD, Sorted, Wasserstein
+
     name, relative = chosen["statistic"], chosen.get("scale", "relative") == "relative"
     match name:
         case "Gram":
@@ -263,6 +270,8 @@ class PatchObjective(io.ComfyNode):
         mask: Tensor | None = None,
         style_mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.objectives.patches import PatchObjective as Patches
+
         picture = from_image(image, "image")
         where = optional_mask(mask, "mask")
         source = optional_mask(style_mask, "style_mask", picture.batch)

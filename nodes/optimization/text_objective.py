@@ -8,9 +8,6 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.encoders.pixels import PIXELS
-from ...models.objectives.text import TextObjective as Text
-from ...models.objectives.text import text_direction
 from ..host.images import from_image
 from ..host.sockets import ClipSocket, ClipVisionSocket
 from .clip import TEMPLATES, needs_comfyui, pictures_of, texts_of
@@ -117,6 +114,10 @@ class TextObjective(io.ComfyNode):
         threshold: float,
         templates: bool,
     ) -> io.NodeOutput:
+        from ...models.encoders.pixels import PIXELS
+        from ...models.objectives.text import TextObjective as Text
+        from ...models.objectives.text import text_direction
+
         picture = from_image(image, "image")
         words = {"text": text.strip(), "source_text": source_text.strip()}
         for name, given in words.items():

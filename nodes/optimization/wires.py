@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.library import stylizers
-from ...models.library.choices import POCKET_VGG, entry_of
-from ...models.objectives.objective import Objective, Objectives
 from ..host.folders import Locator
 from ..host.images import from_mask, read_names, read_weights
 from ..host.networks import load
 from ..host.sockets import EncoderSocket, Hosted, ObjectiveSocket
+
+if TYPE_CHECKING:
+    from ...models.objectives.objective import Objective, Objectives
 
 BEST_ENCODER = "vgg19"
 LARGEST_WEIGHT = 1e9
@@ -43,11 +43,16 @@ class Wired:
 
 def wired(objective: Objective, *networks: Hosted) -> Wired:
     """One objective on a wire."""
+    from ...models.objectives.objective import Objectives
+
     return Wired(Objectives((objective,)), networks)
 
 
 def encoder_or_best(encoder: Hosted | None, best: str = BEST_ENCODER) -> Hosted:
     """The encoder on the wire; else the named one where its file is, else the built-in VGG."""
+    from ...models.library import stylizers
+    from ...models.library.choices import POCKET_VGG, entry_of
+
     if encoder is not None:
         return encoder
     entry = entry_of(best)

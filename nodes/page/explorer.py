@@ -17,8 +17,6 @@ import torch
 from comfy_api.latest import io
 from PIL import Image
 
-from ...models.generation.latents import Latents, check_fits
-from ...models.library.generators import present
 from ..generation.directions import Directions, EditW
 from ..generation.latent_files import LoadW
 from ..generation.latents import BlendW, MixW, SampleW, TruncateW, WalkW
@@ -56,6 +54,8 @@ class Explorer:
 
     def picture(self, graph: Graph, node: str, side: int, wanted: Callable[..., None]) -> bytes:
         """The first point that `node` gives, painted at about `side` pixels, as JPEG. Raises ExplorerError."""
+        from ...models.generation.latents import Latents, check_fits
+
         if not is_graph(graph) or node not in graph or side not in SIDES:
             raise ExplorerError("The explorer was asked for something that is no graph of W.")
         with torch.inference_mode(), glancing(wanted):
@@ -102,6 +102,8 @@ class Explorer:
         return done[name]
 
     def _kept_or_executed(self, signature: str, node: type[io.ComfyNode], inputs: dict[str, Any]) -> tuple[Any, ...]:
+        from ...models.library.generators import present
+
         if node is LoadGenerator:
             if not present(inputs["generator"], Locator()):
                 raise ExplorerError("The generator is not downloaded yet: download it on Load Generator, or queue the workflow.")
@@ -116,6 +118,8 @@ class Explorer:
 
 def size_of(results: tuple[Any, ...]) -> int:
     """Bytes of the points of W in what a node gave."""
+    from ...models.generation.latents import Latents
+
     return sum(part.values.nbytes for part in results if isinstance(part, Latents))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.color import KeepColorMethod, keep_color
 from ..host.images import from_image, to_image, wire_format
 from ..host.memory import compute
+
+if TYPE_CHECKING:
+    from ...models.ops.color import KeepColorMethod
 
 
 class KeepColor(io.ComfyNode):
@@ -52,6 +56,8 @@ class KeepColor(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: Tensor, reference: Tensor, method: KeepColorMethod, strength: float) -> io.NodeOutput:
+        from ...models.ops.color import keep_color
+
         picture, source = from_image(image, "image"), from_image(reference, "reference")
 
         def work(device: torch.device) -> Tensor:

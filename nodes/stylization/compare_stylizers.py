@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
 from ...models.progress import Progress
-from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ..host.drawing import from_pillow, labeled_grid, to_pillow
 from ..host.feedback import Watch, show
 from ..host.images import Picture, from_image, slots, socket, to_image, wire_format
@@ -21,6 +21,9 @@ from ..host.sockets import Hosted, StylizerSocket
 from ..host.widgets import memory_budget
 from .features import STRENGTH_TOOLTIP
 from .stylize import LARGEST_SIZE
+
+if TYPE_CHECKING:
+    from ...models.stylization.stylizer import Stylizer
 
 MOST_STYLIZERS = 16
 
@@ -135,6 +138,8 @@ def trial(
     hosted: Hosted, picture: Picture, styles: Sequence[Tensor], strength: float, budget: float, progress: Progress
 ) -> Trial:
     """One stylizer's turn. Loading its network is not counted."""
+    from ...models.stylization.stylizer import StylizeOptions
+
     model: Stylizer = hosted.model
     largest = max([picture.rgb, *styles], key=lambda x: x.shape[2] * x.shape[3])
     frame = (largest.shape[2], largest.shape[3])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.features import Features
-from ...models.ops.transfer import FULL_METHODS, blend_features, transfer_features
+from ...models.ops.transfer import FULL_METHODS
 from ..host.feedback import Watch
 from ..host.images import from_image, from_mask, read_names, read_weights, slots, to_image, to_wire, wire_format
 from ..host.memory import compute, piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import DecoderSocket, EncoderSocket, FeaturesSocket, Hosted
 from ..host.widgets import grown, memory_budget, proportions
+
+if TYPE_CHECKING:
+    from ...models.ops.features import Features
 
 CATEGORY = "Style Atelier/parts"
 BLEND_TOOLTIP = "What to mix: features of one encoder and of pictures of the same size. A new socket appears as you connect."
@@ -182,6 +184,8 @@ class BlendFeatures(io.ComfyNode):
 
     @classmethod
     def execute(cls, features: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+        from ...models.ops.transfer import blend_features
+
         chosen: list[Features] = list(slots(features, "features").values())
         if not chosen:
             raise ValueError("features has nothing to blend: connect at least one.")
@@ -241,6 +245,8 @@ def transferred(
     regularize: Literal["none", "identity"] = "none",
 ) -> Features:
     """One call of models' transfer on the host's device, with checked masks."""
+    from ...models.ops.transfer import transfer_features
+
     where = None if content_mask is None else from_mask(content_mask, "content_mask", content.batch)
     source = None if style_mask is None else from_mask(style_mask, "style_mask", style.batch)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.library import stylizers
 from ...models.library.choices import decoder_choices, encoder_choices, stylizer_choices
 from ..host.feedback import warn_of_compiling
 from ..host.folders import file_stamp, model_files
@@ -52,6 +51,8 @@ class LoadEncoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, encoder: str, pooling: str) -> io.NodeOutput:
+        from ...models.library import stylizers
+
         hosted = load("encoder", encoder, stylizers.load_encoder)
         return io.NodeOutput(hosted if pooling == "max" else hosted.variant(hosted.model.with_pooling(pooling)))
 
@@ -82,6 +83,8 @@ class LoadDecoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, decoder: str) -> io.NodeOutput:
+        from ...models.library import stylizers
+
         return io.NodeOutput(load("decoder", decoder, stylizers.load_decoder))
 
 
@@ -129,6 +132,8 @@ class LoadStylizer(io.ComfyNode):
 
     @classmethod
     def execute(cls, stylizer: str, torch_compile: bool = False) -> io.NodeOutput:
+        from ...models.library import stylizers
+
         hosted = load("stylizer", stylizer, stylizers.load_stylizer)
         if torch_compile:
             warn_of_compiling()

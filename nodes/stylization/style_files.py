@@ -6,7 +6,6 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...models.stylization.style_file import read_style, write_style
 from ...models.weights.kept import SUFFIX
 from ..host.feedback import show
 from ..host.saved import Saved
@@ -38,6 +37,8 @@ class SaveStyle(io.ComfyNode):
 
     @classmethod
     def execute(cls, style: Any, name: str) -> io.NodeOutput:
+        from ...models.stylization.style_file import write_style
+
         given = from_style(style, "style")
         show(SAVED.told(write_style(given, SAVED.place(name))))
         return io.NodeOutput(given)
@@ -66,4 +67,6 @@ class LoadStyle(io.ComfyNode):
 
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
+        from ...models.stylization.style_file import read_style
+
         return io.NodeOutput(read_style(SAVED.path(name)))

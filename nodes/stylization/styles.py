@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.masks import EmptyMask
-from ...models.stylization import style as styles_of
-from ...models.stylization.style import Style
-from ...models.stylization.stylizer import Stylizer
 from ..host.feedback import Watch
 from ..host.images import from_image, from_mask, read_weights, slots, socket, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
@@ -18,6 +14,10 @@ from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleSocket, StylizerSocket
 from ..host.widgets import grown, memory_budget, proportions, walk_frames, walk_loop
 from .taken import from_style
+
+if TYPE_CHECKING:
+    from ...models.stylization.style import Style
+    from ...models.stylization.stylizer import Stylizer
 
 CATEGORY = "Style Atelier/styles"
 
@@ -77,6 +77,8 @@ class EncodeStyle(io.ComfyNode):
         image: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        from ...models.ops.masks import EmptyMask
+
         model: Stylizer = stylizer.model
         device, name = wire_format()[0], own_style.strip()
         if name:
@@ -132,6 +134,8 @@ class BlendStyles(io.ComfyNode):
 
     @classmethod
     def execute(cls, styles: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+        from ...models.stylization import style as styles_of
+
         given = read_styles(styles)
         return io.NodeOutput(styles_of.blend(given, read_weights(weights, len(given), "weights")))
 
@@ -169,6 +173,8 @@ class InterpolateStyles(io.ComfyNode):
 
     @classmethod
     def execute(cls, styles: io.Autogrow.Type, frames: int, loop: bool) -> io.NodeOutput:
+        from ...models.stylization import style as styles_of
+
         return io.NodeOutput(styles_of.interpolate(read_styles(styles), frames, loop))
 
 

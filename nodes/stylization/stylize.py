@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.color import keep_color as recolor
 from ...models.ops.transfer import METHODS
-from ...models.stylization.style import Style
-from ...models.stylization.stylizer import StylizeOptions, Stylizer
 from ..host.feedback import Watch
 from ..host.images import Picture, from_image, from_mask, read_weights, slots, socket, take, to_image, wire_format
 from ..host.memory import pictures_at_once, piece_memory, pieces
@@ -20,6 +18,10 @@ from ..host.sockets import Hosted, StyleSocket, StylizerSocket
 from ..host.widgets import grown, memory_budget
 from .features import STRENGTH_TOOLTIP
 from .taken import Styles
+
+if TYPE_CHECKING:
+    from ...models.stylization.style import Style
+    from ...models.stylization.stylizer import StylizeOptions, Stylizer
 
 LARGEST_SIZE = 16384
 STYLES_TOOLTIP = (
@@ -131,6 +133,8 @@ class Stylize(io.ComfyNode):
         taken_styles: io.Autogrow.Type | None = None,
         precision: str = "full",
     ) -> io.NodeOutput:
+        from ...models.ops.color import keep_color as recolor
+
         model: Stylizer = stylizer.model
         picture = from_image(content, "content").with_shorter_side(size)
         job = Job.read(picture, Styles.read(model, styles, taken_styles), content_masks, style_masks)
@@ -234,4 +238,6 @@ class Part:
 
     def asked(self, strength: float, weights: tuple[float, ...], transform: str) -> tuple[list[Tensor | Style], StylizeOptions]:
         """Styles and options for the stylizer."""
+        from ...models.stylization.stylizer import StylizeOptions
+
         return self.styles, StylizeOptions(strength, weights, self.content_masks, self.style_masks, transform)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.color import keep_color as recolor
-from ...models.stylization.stylizer import StylizeOptions, Stylizer
-from ...models.video.scenes import SceneFinder
-from ...models.video.statistics import ContentStatistics, Holding
 from ..host.feedback import (
     STOPPED_CLIP,
     Interrupted,
@@ -36,6 +32,10 @@ from ..host.widgets import grown, memory_budget
 from .features import STRENGTH_TOOLTIP
 from .stylize import KEEP_COLOR_TOOLTIP, LARGEST_SIZE, PRECISION_TOOLTIP, STYLES_TOOLTIP, WEIGHTS_TOOLTIP
 from .taken import Styles
+
+if TYPE_CHECKING:
+    from ...models.stylization.stylizer import StylizeOptions, Stylizer
+    from ...models.video.statistics import Holding
 
 CUTS_TOOLTIP = "How readily a jump in the picture is taken for a cut between scenes: 1 is usual, more finds more, 0 finds none."
 SMOOTHING_TOOLTIP = "How much of the frames before stays in the statistics: 0 none, 0.9 about ten frames, 0.98 about fifty."
@@ -166,6 +166,9 @@ class StylizeVideo(io.ComfyNode):
         images: Tensor | None = None,
         taken_styles: io.Autogrow.Type | None = None,
     ) -> io.NodeOutput:
+        from ...models.stylization.stylizer import StylizeOptions
+        from ...models.video.statistics import ContentStatistics
+
         inputs = {key: value for key, value in locals().items() if key != "cls"}
         asked = asked_to_keep()
         if asked and _stopped and same_inputs(_stopped[0][0], inputs):
@@ -204,6 +207,8 @@ class StylizeVideo(io.ComfyNode):
 
 def cuts_of(clip: Clip, sensitivity: float) -> list[int]:
     """First frames of all scenes but the first, from a look at the whole clip before it is painted."""
+    from ...models.video.scenes import SceneFinder
+
     if not sensitivity:
         return []
     show("Looking for cuts")
@@ -271,6 +276,8 @@ class Painting:
 
     def _paint(self, frames: Iterator[Frame], writer: Writer | None, device: torch.device, tile: int) -> None:
         """The frames that are still to be painted. A frame counts as done when it is written."""
+        from ...models.ops.color import keep_color as recolor
+
         model: Stylizer = self.stylizer.model
         watch = Watch(max(self.clip.frames, self.done + 1))
         styles = self.styles.taken(model, device, tile)

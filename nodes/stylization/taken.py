@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ...models.stylization.style import Style
-from ...models.stylization.stylizer import Stylizer
 from ..host.images import Picture, from_image, slots, socket, take
+
+if TYPE_CHECKING:
+    from ...models.stylization.style import Style
+    from ...models.stylization.stylizer import Stylizer
 
 
 def from_style(value: Any, name: str, model: Stylizer | None = None) -> Style:
     """Check an ATELIER_STYLE of the input `name`, and whether a stylizer takes it. Raises ValueError with one sentence."""
+    from ...models.stylization.style import Style
+
     if not isinstance(value, Style):
         raise ValueError(f"{name} is not a style (it is {type(value).__name__}): connect a style output to it.")
     if model is not None and model.style_kind and value.kind != model.style_kind:
@@ -82,6 +86,8 @@ class Styles:
 
     def part(self, start: int, stop: int, device: torch.device) -> tuple[list[Tensor | Style], tuple[Tensor | None, ...]]:
         """What makes the results start to stop, on a device: styles and masks."""
+        from ...models.stylization.style import Style
+
         styles: list[Tensor | Style] = []
         for item in self.items:
             if isinstance(item, Style):

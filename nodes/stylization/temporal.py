@@ -6,8 +6,7 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.metrics.temporal import FLOW_SIDE, static_error, warping_error
-from ...models.video.scenes import scene_cuts
+from ...models.metrics.temporal import FLOW_SIDE
 from ..host.drawing import curve, from_pillow
 from ..host.feedback import Watch, show
 from ..host.images import from_image, to_image, wire_format
@@ -73,6 +72,9 @@ class TemporalError(io.ComfyNode):
 
     @classmethod
     def execute(cls, source: Tensor, stylized: Tensor, apart: int, cut_sensitivity: float, flow_size: int) -> io.NodeOutput:
+        from ...models.metrics.temporal import static_error, warping_error
+        from ...models.video.scenes import scene_cuts
+
         made, before = from_image(stylized, "stylized"), from_image(source, "source")
         if before.batch != made.batch:
             raise ValueError(f"source has {before.batch} frames and stylized {made.batch}: connect clips of the same length.")

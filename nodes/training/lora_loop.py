@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.samplers
 import torch
 from comfy.weight_adapter import adapter_maps
 from torch import Tensor, nn
 
-from ...models.lora.blocks import ratio
-from ...models.training.draws import Draws
-from ...models.training.lora import TARGETS, LoraPlan, file_tensors, loss_weight, timestep
-from ...models.training.plan import Plan
-from ...models.training.state import State
-from ...models.training.trainer import Run
 from ..host.networks import plain_weights
+
+if TYPE_CHECKING:
+    from ...models.training.draws import Draws
+    from ...models.training.lora import LoraPlan
+    from ...models.training.plan import Plan
+    from ...models.training.state import State
 
 SAMPLE_STEPS = 20
 Told = Callable[["LoraTraining", Tensor | None], None]  # after each step, with the latent of a sample if one was made
@@ -39,6 +39,8 @@ class LoraTraining(comfy.samplers.Sampler):
     """
 
     def __init__(self, plan: Plan, lora: LoraPlan, lessons: list[Lesson], nothing: int, asked: int, sample_every: int) -> None:
+        from ...models.training.trainer import Run
+
         self.plan, self.lora, self.lessons = plan, lora, lessons
         self.nothing, self.asked, self.sample_every = nothing, asked, sample_every
         self.adapters: dict[str, Any] = {}
@@ -50,6 +52,9 @@ class LoraTraining(comfy.samplers.Sampler):
 
     def attach(self, model: Any, weights: dict[str, float]) -> Any:
         """A copy of the MODEL with fresh adapters on the attention of the chosen blocks; the same seed gives the same."""
+        from ...models.lora.blocks import ratio
+        from ...models.training.lora import TARGETS
+
         made = model.clone()
         chance = torch.random.get_rng_state()
         torch.manual_seed(self.plan.seed)  # core's adapters draw from the global generator
@@ -114,6 +119,8 @@ class LoraTraining(comfy.samplers.Sampler):
 
     def _step(self, model: Any, conditions: list[Any], levels: Tensor, extra_args: Any, is_velocity: bool) -> float:
         """One update: pictures one after the other, each with its own caption and size, their gradients added up."""
+        from ...models.training.draws import Draws
+
         draws, step = Draws(self.plan.seed, self.run.step), self.run.step
         for group in self.optimizer.param_groups:
             group["lr"] = self.plan.rate_at(step)
@@ -136,6 +143,8 @@ class LoraTraining(comfy.samplers.Sampler):
         self, model: Any, latent: Tensor, draws: Draws, index: int, levels: Tensor, extra_args: Any, is_velocity: bool
     ) -> Tensor:
         """The weighted squared error of the noise that the model finds in one picture."""
+        from ...models.training.lora import loss_weight, timestep
+
         sigma = levels[timestep(draws, f"level {index}", self.lora.levels)]
         noise = draws.normal(f"noise {index}", latent.shape).to(latent)
         noised = latent + sigma * noise
@@ -153,11 +162,15 @@ class LoraTraining(comfy.samplers.Sampler):
 
     def tensors(self) -> dict[str, Tensor]:
         """The LoRA file's."""
+        from ...models.training.lora import file_tensors
+
         pairs = {name: (a.lora_up.weight, a.lora_down.weight) for name, a in self.adapters.items()}
         return file_tensors(pairs, self.lora.rank)
 
     def state(self) -> State:
         """Everything that the steps to come depend on."""
+        from ...models.training.state import State
+
         found = State()
         for name, adapter in self.adapters.items():
             found.put(name, adapter)
@@ -173,6 +186,8 @@ class LoraTraining(comfy.samplers.Sampler):
 
     def take(self, found: State) -> None:
         """Be where a state was, once the model is loaded."""
+        from ...models.training.trainer import Run
+
         self.waiting = found
         self.run = Run.of(found)
         self.run.plan, self.run.planned = self.plan, self.plan.steps

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...models.lora.blocks import family_of, parse_weights
-from ...models.training.lora import LoraPlan, bucket
-from ...models.weights.writing import contained
 from ..diffusion.pictures import MULTIPLE, covering, decoded, encoded
 from ..diffusion.stable_diffusion import lora_folder
 from ..diffusion.unets import family
 from ..host import feedback
 from . import live
 from .run import SAMPLES_OF_RUN, Showing, duration, forget, run_folder
+
+if TYPE_CHECKING:
+    from ...models.training.lora import LoraPlan
 
 if TYPE_CHECKING:
     from ...models.training.picture_set import PictureSet
@@ -57,12 +57,16 @@ def stops() -> int:
 
 def lora_path(name: str) -> Path:
     """Where the file of this name goes. Raises ValueError for names that lead out of the folder."""
+    from ...models.weights.writing import contained
+
     place = contained(lora_folder(), name, SUFFIX)
     return place.with_name(place.name + SUFFIX)
 
 
 def carry_out(job: LoraJob) -> tuple[Path, LoraTraining, str]:
     """(the LoRA file, the training, what to say of it). When the person stops it, the file has the LoRA so far."""
+    from ...models.lora.blocks import family_of, parse_weights
+
     global _stops
     path, folder = lora_path(job.name), run_folder(job.name)
     # the host calls nodes in inference mode, whose tensors no gradient may pass
@@ -89,6 +93,7 @@ def carry_out(job: LoraJob) -> tuple[Path, LoraTraining, str]:
 
 def prepared(job: LoraJob) -> tuple[LoraTraining, list[Any]]:
     """The training with its lessons, and the conditions that they name by their place."""
+    from ...models.training.lora import bucket
     from .lora_loop import Lesson, LoraTraining
 
     lessons, conditions = [], []

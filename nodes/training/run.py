@@ -15,9 +15,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ...models.library import stylizers
-from ...models.library.choices import entry_of
-from ...models.weights.writing import contained
 from ..host import feedback
 from ..host.drawing import to_pillow
 from ..host.folders import FOLDER
@@ -87,6 +84,8 @@ def root() -> Path:
 
 def run_folder(name: str) -> Path:
     """Where a training of this name keeps its checkpoints. Raises ValueError for names that lead out."""
+    from ...models.weights.writing import contained
+
     place = contained(root(), name, SUFFIX)
     return place.with_name(place.name + RUN)
 
@@ -116,6 +115,8 @@ def trial_photo(contents: PictureSet) -> Tensor:
 
 def carry_out(job: Job) -> Made:
     """Train until all steps are made or the person stops, save the file, and say what came of it."""
+    from ...models.library import stylizers
+
     global _stops
     # the host calls nodes in inference mode, whose tensors no gradient may pass
     with torch.inference_mode(False), torch.enable_grad(), ready(job) as (recipe, trainer):
@@ -236,6 +237,7 @@ def saved(job: Job, recipe: Recipe, trainer: Trainer) -> Path:
     """Write the best network so far as a file of its family, whole or not at all."""
     from ...models.library.recipes import FAMILIES
     from ...models.training.state import save_whole
+    from ...models.weights.writing import contained
 
     place = contained(root(), job.name, SUFFIX)
     ending = FAMILIES[job.family].ending(job.order)
@@ -291,6 +293,8 @@ def report(job: Job, trainer: Trainer, name: str, folder: Path) -> str:
 
 def eye_for(family: str, preset: str, given: Hosted | None) -> Hosted:
     """The encoder on the wire; else that of the family's authors where it is here, and for their preset in any case."""
+    from ...models.library import stylizers
+    from ...models.library.choices import entry_of
     from ...models.library.recipes import AUTHORS, FAMILIES
     from ..optimization.wires import encoder_or_best
 

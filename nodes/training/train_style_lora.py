@@ -6,7 +6,6 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ...models.lora.blocks import family_of
 from ..diffusion.stable_diffusion import lora_folder, needs_comfyui
 from ..diffusion.unets import check_unet
 from ..host.images import to_image, wire_format
@@ -179,6 +178,7 @@ class TrainStyleLora(io.ComfyNode):
         sample_every: int,
         random_seed: int,
     ) -> io.NodeOutput:
+        from ...models.lora.blocks import family_of
         from ...models.training.lora import LoraPlan, blocks_wanted, captions_of
         from ...models.training.plan import Plan
         from .train_stylizer import check_pictures

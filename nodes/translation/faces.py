@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops import crops
-from ...models.ops.crops import Crop
 from ..host.boxes import read_boxes
 from ..host.images import from_image, from_mask, take, to_image, wire_format
 from ..host.memory import compute
 from ..host.sockets import BoundingBoxSocket, CropSocket
+
+if TYPE_CHECKING:
+    from ...models.ops import crops
+    from ...models.ops.crops import Crop
 
 LARGEST_FACE = 2048
 COPIES = 10  # of the picture that may be in memory at once
@@ -79,6 +81,9 @@ class FaceCrop(io.ComfyNode):
         mask: Tensor | None = None,
         bboxes: Any = None,
     ) -> io.NodeOutput:
+        from ...models.ops import crops
+        from ...models.ops.crops import Crop
+
         picture = from_image(image, "image")
         area = None if mask is None else from_mask(mask, "mask", picture.batch)
         if background == "white" and area is None:
@@ -137,6 +142,8 @@ class PasteFace(io.ComfyNode):
     def execute(
         cls, image: Tensor, face: Tensor, crop: Crop, feather: float, strength: float, mask: Tensor | None = None
     ) -> io.NodeOutput:
+        from ...models.ops import crops
+
         picture, faces = from_image(image, "image"), from_image(face, "face")
         if (picture.height, picture.width) != (crop.height, crop.width):
             raise ValueError(

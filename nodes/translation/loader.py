@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...models.library import translators
 from ...models.library.choices import translator_choices
 from ..host.folders import file_stamp, model_files
 from ..host.networks import load
@@ -50,4 +49,6 @@ class LoadTranslator(io.ComfyNode):
 
     @classmethod
     def execute(cls, translator: str) -> io.NodeOutput:
+        from ...models.library import translators
+
         return io.NodeOutput(load("translator", translator, translators.load_translator))

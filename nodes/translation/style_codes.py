@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 from torch import Tensor
 
 from ...models.families.stargan import RAFD
-from ...models.families.stargan.labels import HAIR, face_attributes
-from ...models.translation import style_code
-from ...models.translation.style_code import StyleCode as Code
+from ...models.families.stargan.labels import HAIR
 from ..host.images import from_image, read_numbers, read_weights, slots
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleCodeSocket, TranslatorSocket
 from ..host.widgets import MOST_FRAMES, grown, proportions, walk_frames, walk_loop
 from .translate import LARGEST_SEED
+
+if TYPE_CHECKING:
+    from ...models.translation.style_code import StyleCode as Code
 
 FIRST_DOMAIN = "automatic"
 DOMAINS = [FIRST_DOMAIN, "A", "B", "female", "male", "cat", "dog", "wild", *(f"domain {i}" for i in range(1, 11))]
@@ -114,6 +117,8 @@ class FaceAttributes(io.ComfyNode):
 
     @classmethod
     def execute(cls, translator: Hosted, hair: str, male: bool, young: bool, expression: str, labels: str) -> io.NodeOutput:
+        from ...models.families.stargan.labels import face_attributes
+
         return io.NodeOutput(face_attributes(translator.model, hair, male, young, expression, read_numbers(labels, "labels")))
 
 
@@ -144,6 +149,8 @@ class BlendStyleCodes(io.ComfyNode):
 
     @classmethod
     def execute(cls, codes: io.Autogrow.Type, weights: str) -> io.NodeOutput:
+        from ...models.translation import style_code
+
         given: list[Code] = list(slots(codes, "code").values())
         return io.NodeOutput(style_code.blend(given, read_weights(weights, len(given), "weights")))
 
@@ -184,5 +191,7 @@ class InterpolateStyleCodes(io.ComfyNode):
 
     @classmethod
     def execute(cls, codes: io.Autogrow.Type, frames: int, path: str, loop: bool) -> io.NodeOutput:
+        from ...models.translation import style_code
+
         given: list[Code] = list(slots(codes, "code").values())
         return io.NodeOutput(style_code.interpolate(given, frames, path, loop))  # type: ignore[arg-type]

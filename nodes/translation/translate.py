@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...models.ops.batches import rows_of
-from ...models.ops.color import in_jet_colors
-from ...models.translation.style_code import StyleCode
-from ...models.translation.translator import BOTH_WAYS, TranslateOptions
+from ...models.translation.translator import BOTH_WAYS
 from ..host.feedback import Watch
 from ..host.images import from_image, take, to_image, to_wire, wire_format
 from ..host.memory import piece_memory, pieces
 from ..host.networks import on_device
 from ..host.sockets import Hosted, StyleCodeSocket, TranslatorSocket
 from ..host.widgets import memory_budget
+
+if TYPE_CHECKING:
+    from ...models.translation.style_code import StyleCode
+    from ...models.translation.translator import TranslateOptions
 
 LARGEST_SEED = 0xFFFFFFFFFFFFFFFF
 STYLES_AT_ONCE = 64  # of one picture, whose results are on the device together
@@ -137,6 +139,9 @@ class Translate(io.ComfyNode):
         memory_budget: float,
         style: StyleCode | None = None,
     ) -> io.NodeOutput:
+        from ...models.ops.color import in_jet_colors
+        from ...models.translation.translator import TranslateOptions
+
         picture, model = from_image(image, "image"), translator.model
         options = TranslateOptions(
             direction=direction,  # type: ignore[arg-type]
@@ -190,6 +195,9 @@ class Groups:
 
     def options(self, options: TranslateOptions, start: int, stop: int) -> TranslateOptions:
         """The options with the group's own styles."""
+        from ...models.ops.batches import rows_of
+        from ...models.translation.style_code import StyleCode
+
         code = options.code
         if code is not None:
             code = StyleCode(rows_of(code.values, start, stop), code.family, code.domain)
