@@ -70,7 +70,7 @@ for module, names in json.loads({callables!r}).items():
 print("DUMP" + json.dumps({{"signatures": found, "nodes": {nodes}}}))
 """
 CORE = ["LoadImage", "LoadImageMask", "SaveImage", "PreviewImage", "ImageBatch", "BatchImagesNode", "ImageScale"]
-CORE += ["SolidMask", "InvertMask", "MaskComposite", "MaskToImage", "ImageToMask", "PreviewAny"]
+CORE += ["SolidMask", "InvertMask", "MaskComposite", "MaskToImage", "ImageToMask", "PreviewAny", "SaveSVGNode"]
 REAL_NODES = """
 import asyncio, nodes
 asyncio.run(nodes.init_extra_nodes(init_custom_nodes=False, init_api_nodes=False))

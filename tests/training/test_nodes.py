@@ -61,7 +61,7 @@ def test_it_trains_saves_and_is_listed(pack: Pack, folder: Path) -> None:
     assert "3 of 3 steps" in text
     assert samples.shape[1:] == (320, 320, 3) or samples.shape[3] == 3
     assert curve.shape == (1, 432, 768, 3)
-    files = [path.name for path in folder.rglob("*.safetensors")]
+    files = [path.name for path in (folder / "trained").rglob("*.safetensors")]
     assert files == ["mine.safetensors"]
     painted = pack.run("Stylize", stylizer=stylizer, content=image(5), styles={})
     again = pack.run("LoadStylizer", stylizer="trained/test/mine.safetensors")
