@@ -16,7 +16,7 @@ from ..weights.catalogue import SIDECAR_SUFFIXES, load_catalogue
 from ..weights.endings import ENDINGS
 from ..weights.errors import WeightsError
 from ..weights.files import inside
-from ..weights.writing import write_over
+from ..weights.writing import write_text
 
 KEPT = ".known_files"  # beside the files, in the first model folder
 VERSION = 1  # of what is recognized: a higher one looks again
@@ -153,8 +153,4 @@ def _is_as_it_was(known: Known, path: Path) -> bool:
 
 def _keep(folder: Path, found: Mapping[str, Known]) -> None:
     content = {"version": VERSION, "files": {name: asdict(known) for name, known in found.items()}}
-    write_over(folder / KEPT, lambda name: _written(Path(name), json.dumps(content, indent=1)))
-
-
-def _written(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_text(folder / KEPT, json.dumps(content, indent=1))

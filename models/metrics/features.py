@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..progress import Progress, silent
+from ..weights.writing import write_over
 from .layouts import Layout, laid_out
 from .pictures import Item
 
@@ -109,13 +109,10 @@ def usable(file: Path, count: int, width: int) -> bool:
 
 
 def write(file: Path, features: Tensor) -> None:
-    """Under a temporary name first, so that no reader sees a part."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
+    """Features [N, D] into that file."""
+
+    def save(name: str) -> None:
+        with open(name, "wb") as stream:  # given a name, NumPy would add its own ending
             np.save(stream, features.numpy(), allow_pickle=False)
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+
+    write_over(file, save)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..weights.writing import write_over, write_text
 from .measurement import Measured, Measurement, Missing
 from .pictures import read_picture
 
@@ -54,9 +54,8 @@ class Trial:
         """
         if self._facts() is None or not self.picture.is_file():
             self.record.unlink(missing_ok=True)
-            self.place.parent.mkdir(parents=True, exist_ok=True)
             pixels = (paint()[0].clamp(0, 1) * 255).round().byte().movedim(0, -1).cpu().numpy()
-            replaced(self.picture, lambda temporary: Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, "PNG"))
+            write_over(self.picture, lambda name: Image.fromarray(np.ascontiguousarray(pixels)).save(name, "PNG"))
             self._write({})
         return read_picture(self.picture)
 
@@ -82,7 +81,7 @@ class Trial:
 
     def _write(self, numbers: dict[str, dict]) -> None:
         text = json.dumps({"format": FORMAT, "key": self.key, "measures": numbers}, indent=2, ensure_ascii=False)
-        replaced(self.record, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        write_text(self.record, text)
 
 
 def read_measurement(stored: dict) -> Measurement:
@@ -97,17 +96,6 @@ def read_measurement(stored: dict) -> Measurement:
         bool(stored["biased"]),
         None if stored["error"] is None else float(stored["error"]),
     )
-
-
-def replaced(path: Path, write: Callable[[Path], object]) -> None:
-    """Write under a temporary name and move into place: a reader sees the old file or the new one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def averaged(label: str, trials: Sequence[Sequence[Measurement]], missing: Iterable[Missing] = ()) -> Measured:

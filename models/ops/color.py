@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -12,6 +12,7 @@ from .batches import rows_of
 from .coral import coral
 from .moments import measure
 from .padding import same_size
+from .rows import by_rows
 
 # Rec. 601 luma, as in Gatys et al. 2016 (arXiv:1606.05897): Y, and two color-difference axes orthogonal to gray
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135))
@@ -19,7 +20,6 @@ KeepColorMethod = Literal["luminance", "coral", "mean_std", "histogram"]
 TURNS = 10  # of the color space, for matching whole histograms
 KNOTS = 1024
 SAMPLES = 1 << 16
-PIXELS_AT_ONCE = 1 << 22
 
 
 def rgb_to_yiq(rgb: Tensor) -> Tensor:
@@ -59,16 +59,6 @@ def keep_color(image: Tensor, reference: Tensor, method: KeepColorMethod, streng
     return by_rows(lambda x, y: torch.lerp(x, y, strength).clamp(0, 1), image, changed)
 
 
-def by_rows(work: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
-    """What `work` makes of pictures [B, C, H, W], some rows at a time: what looks at single pixels needs no more, and who waits
-    for it to stop waits for no more.
-    """
-    batch, _, height, width = pictures[0].shape
-    rows = max(1, PIXELS_AT_ONCE // max(batch * width, 1))
-    made = [work(*(picture[..., top : top + rows, :] for picture in pictures)) for top in range(0, height, rows)]
-    return made[0] if len(made) == 1 else torch.cat(made, dim=2)
-
-
 def with_chroma(image: Tensor, reference: Tensor) -> Tensor:
     """The luma of one picture with the chroma of another."""
     return yiq_to_rgb(torch.cat([rgb_to_yiq(image)[:, :1], rgb_to_yiq(reference)[:, 1:]], dim=1))
@@ -81,16 +71,20 @@ def match_histogram(image: Tensor, reference: Tensor) -> Tensor:
     probability density function transfer). Quantiles come from at most 65,536 evenly spread pixels. The turns are fixed, so
     the result is too.
     """
-    colors, wanted = image.flatten(2)[0], reference.flatten(2)[0]
+    wanted = reference.flatten(2)[0]
     generator = torch.Generator().manual_seed(0)
     for turn in range(TURNS):
         # the first along the channels themselves
         frame = torch.eye(3) if not turn else torch.linalg.qr(torch.randn(3, 3, generator=generator))[0]
         frame = frame.to(image)
-        before, after = quantiles(colors, frame), quantiles(wanted, frame)
-        parts = colors.split(PIXELS_AT_ONCE, dim=1)
-        colors = torch.cat([frame.T @ piecewise(frame @ part, before, after) for part in parts], dim=1)
-    return colors.view_as(image)
+        before, after = quantiles(image.flatten(2)[0], frame), quantiles(wanted, frame)
+        image = by_rows(partial(matched_in, frame=frame, before=before, after=after), image)
+    return image
+
+
+def matched_in(image: Tensor, frame: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """image [1, 3, H, W] with `piecewise` done along each axis of a turned color space."""
+    return (frame.T @ piecewise(frame @ image.flatten(2)[0], before, after)).view_as(image)
 
 
 def quantiles(rows: Tensor, frame: Tensor) -> Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 
+from .moments import Moments, measure
+from .rows import by_rows, rows
 from .whitening import precise, symmetric_power
 
 
@@ -17,16 +21,17 @@ def coral(source: Tensor, target: Tensor) -> Tensor:
     source_mean, source_std, source_matrix = standardized_product(source)
     target_mean, target_std, target_matrix = standardized_product(target)
     rotate = symmetric_power(target_matrix, 0.5) @ symmetric_power(source_matrix, -0.5)
-    b, c, h, w = source.shape
-    flat = (precise(source).flatten(2) - source_mean) / source_std
-    return ((rotate @ flat) * target_std + target_mean).reshape(b, c, h, w).to(source)
+
+    def recolored(picture: Tensor) -> Tensor:
+        flat = (precise(picture).flatten(2) - source_mean) / source_std
+        return ((rotate @ flat) * target_std + target_mean).reshape(picture.shape).to(picture)
+
+    return by_rows(recolored, source)
 
 
 def standardized_product(picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(mean [B, 3, 1], std [B, 3, 1], products + I [B, 3, 3]) in float64; flat channels get a small deviation."""
-    flat = precise(picture).flatten(2)
-    mean = flat.mean(dim=2, keepdim=True)
-    count = max(flat.shape[2] - 1, 1)
-    std = ((flat - mean).square().sum(dim=2, keepdim=True) / count).sqrt().clamp_min(1e-6)
-    unit = (flat - mean) / std
-    return mean, std, unit @ unit.transpose(1, 2) + torch.eye(flat.shape[1], dtype=flat.dtype, device=flat.device)
+    found = reduce(Moments.merge, (measure(precise(part), full=True) for (part,) in rows(picture)))
+    std = found.variance().sqrt().clamp_min(1e-6)[:, :, None]
+    product = found.scatter / (std * std.transpose(1, 2))
+    return found.mean[:, :, None], std, product + torch.eye(product.shape[1]).to(product)

@@ -8,9 +8,12 @@ one (Chan, Golub, LeVeque 1979), so statistics of a picture of any size need onl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
+
+from .rows import rows
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ def measure(features: Tensor, mask: Tensor | None = None, full: bool = False) ->
 
     With `full` the scatter is [B, C, C], else [B, C]. A mask of zeros gives zero weight, mean and scatter.
     """
+    parts = rows(features) if mask is None else rows(features, mask)
+    return reduce(Moments.merge, (_measure(*part, full=full) for part in parts))
+
+
+def _measure(features: Tensor, mask: Tensor | None = None, *, full: bool) -> Moments:
     if mask is None and not full:
         variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
         count = features.shape[2] * features.shape[3]

@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from ..weights.errors import CheckpointError
+from ..weights.safetensors_file import read_safetensors
+from ..weights.writing import write_over
 
 FORMAT = "1"
 NUMBERS = "style_atelier.training"
 NOW, BEFORE = "state.training", "state.previous.training"  # no ending of a weights file: no loader lists them
-PART = ".part"
 
 
 @dataclass
@@ -53,28 +54,13 @@ class State:
 
 
 def save_whole(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file to a temporary name, see that it is on the disk, then move it to its own."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + PART)
+    """Write a safetensors file, whole or not at all."""
     plain = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
-    try:
-        save_file(plain, str(temporary), dict(metadata))
-        synced(temporary)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def synced(path: Path) -> None:
-    """The file's bytes are on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    write_over(path, lambda name: save_file(plain, name, dict(metadata)))
 
 
 def save(state: State, folder: Path) -> None:
     """Write the state into a folder. The one before stays as a second generation, until the next time."""
-    folder.mkdir(parents=True, exist_ok=True)
     now, before, fresh = folder / NOW, folder / BEFORE, folder / f"{NOW}.new"
     text = json.dumps({**state.numbers, "format": FORMAT})
     save_whole(state.tensors, fresh, {NUMBERS: text})
@@ -93,18 +79,18 @@ def load(folder: Path) -> tuple[State, str] | None:
     if not places:
         return None
     for place in sorted(places, key=lambda place: -_step(place)):
-        with contextlib.suppress(OSError, SafetensorError, ValueError, KeyError):
+        with contextlib.suppress(OSError, CheckpointError, ValueError, KeyError):
             found = _read(place)
             return found, "the newest checkpoint was damaged: the one before was taken" if _step(folder / NOW) == -1 else ""
     raise ValueError(f"The checkpoints in {folder} are damaged: delete that folder to begin anew.")
 
 
 def _read(path: Path) -> State:
-    with safe_open(str(path), framework="pt", device="cpu") as file:
-        numbers = json.loads((file.metadata() or {})[NUMBERS])
-        if numbers.get("format") != FORMAT:
-            raise ValueError(f"{path.name} is of another version")
-        return State({key: file.get_tensor(key) for key in file.keys()}, numbers)  # noqa: SIM118 (not a mapping)
+    tensors, metadata = read_safetensors(path)
+    numbers = json.loads(metadata[NUMBERS])
+    if numbers.get("format") != FORMAT:
+        raise ValueError(f"{path.name} is of another version")
+    return State({key: value.clone() for key, value in tensors.items()}, numbers)  # so that the file can be moved away
 
 
 def _step(path: Path) -> int:
@@ -112,9 +98,8 @@ def _step(path: Path) -> int:
     if not path.is_file():
         return -2
     try:
-        with safe_open(str(path), framework="pt", device="cpu") as file:
-            return int(json.loads((file.metadata() or {})[NUMBERS])["step"])
-    except (OSError, SafetensorError, ValueError, KeyError):
+        return int(json.loads(read_safetensors(path)[1][NUMBERS])["step"])
+    except (OSError, CheckpointError, ValueError, KeyError):
         return -1
 
 

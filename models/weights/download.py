@@ -5,41 +5,33 @@ A file gets its name only after its size and hash are right; until then it is `N
 
 from __future__ import annotations
 
-import queue
 import random
 import shutil
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 from os import fsync
 from os.path import expandvars
 from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from .addresses import allowed, candidates, chosen_hosts, is_loopback
+from .addresses import candidates, chosen_hosts
 from .catalogue import FileSpec
 from .errors import CheckpointError, DownloadError, OfflineError
+from .exchange import SECONDS_BETWEEN_REPORTS, Exchange
 from .files import inside
 from .ledger import confirm
 from .locks import held
 from .parts import Part
 from .settings import Settings
 from .structure import check_structure
-from .transfer import LARGEST_FILE, LARGEST_UNKNOWN, Plan, Reply, StartAgain, TryAgain, looks_like_html, plan, web_page
-from .words import shown
+from .transfer import LARGEST_FILE, LARGEST_UNKNOWN, Plan, StartAgain, TryAgain, Unreached, looks_like_html, plan, web_page
 
-CHUNK = 1 << 18
-SECONDS_BETWEEN_REPORTS = 0.1
 LONGEST_WAIT = 30.0
+TRIES_TO_CONNECT = 3
 SPARE_DISK_BYTES = 64 << 20
 GOOD_PROGRESS_BYTES = 1 << 20
 BYTES_BETWEEN_LOOKS = 16 << 20  # at the free disk space
-LONGEST_HOST, LONGEST_HEADER = 100, 500
 USER_AGENT = "style-atelier"
 
 Progress = Callable[[int, "int | None"], None]
@@ -143,11 +135,13 @@ def _download(task: _Task) -> None:
 
 def _download_from(url: str, task: _Task) -> None:
     failures = mismatches = 0
+    reached = False
     part, settings = task.part, task.settings
     while True:
         before = part.size()
         try:
-            _stream(url, task)
+            # Each try to connect waits twice as long as the one before.
+            _stream(url, task, settings.timeout if reached else settings.connect * 2**failures)
             if not task.spec.has_hash:
                 check_structure(part.path, task.spec.path)
                 if task.check is not None:
@@ -164,9 +158,11 @@ def _download_from(url: str, task: _Task) -> None:
             if isinstance(error, StartAgain):
                 part.discard()
             failures = 0 if part.size() - before >= GOOD_PROGRESS_BYTES else failures + 1
-            if failures > settings.retries:
+            reached = reached or not isinstance(error, Unreached)
+            if failures > settings.retries or (not reached and failures >= TRIES_TO_CONNECT):
                 raise DownloadError(f"{error} (tried {failures} times)") from error
-            wait = min(settings.backoff * 2 ** (failures - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0)
+            # A line that broke may need a while; one that never was is said soon.
+            wait = min(settings.backoff * (2 ** (failures - 1) if reached else 0.5), LONGEST_WAIT) * random.uniform(0.5, 1.0)
             _pause(max(wait, error.after), task.report)
 
 
@@ -177,7 +173,7 @@ def _pause(seconds: float, report: Callable[[], None]) -> None:
         time.sleep(min(left, SECONDS_BETWEEN_REPORTS))
 
 
-def _stream(url: str, task: _Task) -> None:
+def _stream(url: str, task: _Task, to_connect: float) -> None:
     spec, part = task.spec, task.part
     start, version = part.size(), part.version(url)
     # Without a version the server cannot be asked to go on only where nothing has changed: then the hash must tell.
@@ -191,7 +187,7 @@ def _stream(url: str, task: _Task) -> None:
         headers["Range"] = f"bytes={start}-"
         if version:
             headers["If-Range"] = version
-    exchange = _Exchange(url, headers, task.hosts, task.settings.timeout, task.report)
+    exchange = Exchange(url, headers, task.hosts, (task.settings.timeout, to_connect), task.report)
     try:
         reply = exchange.reply()
         todo = plan(reply, start, version if start else None, spec, part.total(url) if start else None)
@@ -253,130 +249,3 @@ def _check_disk(folder: Path, needed: int) -> None:
         raise DownloadError(
             f"{needed / 2**20:,.0f} MiB are needed in {folder} and {free / 2**20:,.0f} MiB are free; make room there"
         )
-
-
-class _Exchange:
-    """One request in a thread of its own, so that a silent server never keeps the caller from reporting and being interrupted."""
-
-    def __init__(
-        self, url: str, headers: dict[str, str], hosts: tuple[str, ...], timeout: float, idle: Callable[[], None]
-    ) -> None:
-        self._url, self._headers, self._hosts, self._timeout, self._idle = url, headers, hosts, timeout, idle
-        self._events: queue.Queue[Any] = queue.Queue(maxsize=8)
-        self._stopped = threading.Event()
-        threading.Thread(target=self._run, daemon=True, name="style-atelier-download").start()
-
-    def reply(self) -> Reply:
-        """The head of the answer; TryAgain when none comes, DownloadError when the address is not allowed."""
-        return self._next()
-
-    def body(self) -> Iterator[bytes]:
-        """The bytes of the answer, as they come; TryAgain when the line breaks."""
-        while (chunk := self._next()) is not None:
-            yield chunk
-
-    def stop(self) -> None:
-        """Let the thread end."""
-        self._stopped.set()
-
-    def _next(self) -> Any:
-        # The socket's own time-out comes first; this one is for name servers and proxies that hang.
-        end = time.monotonic() + 3 * self._timeout
-        while True:
-            try:
-                event = self._events.get(timeout=SECONDS_BETWEEN_REPORTS)
-            except queue.Empty:
-                self._idle()
-                if time.monotonic() > end:
-                    raise TryAgain(f"{urlsplit(self._url).hostname} does not answer") from None
-                continue
-            if isinstance(event, Exception):
-                raise event
-            return event
-
-    def _put(self, event: Any) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._events.put(event, timeout=SECONDS_BETWEEN_REPORTS)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def _run(self) -> None:
-        host = urlsplit(self._url).hostname or self._url
-        try:
-            with _open(self._url, self._headers, self._hosts, self._timeout) as answer:
-                answered_by = urlsplit(answer.geturl()).hostname or host
-                going = self._put(Reply(answer.status, _lower(answer.headers), shown(answered_by, LONGEST_HOST)))
-                while going and (chunk := answer.read1(CHUNK)):
-                    going = self._put(chunk)
-                self._put(None)
-        except urllib.error.HTTPError as error:
-            target = error.headers.get("Location", "")
-            if 300 <= error.code < 400 and target and not urljoin(self._url, target).startswith("http"):
-                self._put(DownloadError(f"{host} redirects to {_place(target)}, which is not allowed"))
-            self._put(Reply(error.code, _lower(error.headers), host))
-            error.close()
-        except DownloadError as error:
-            self._put(error)
-        except TimeoutError:
-            self._put(TryAgain(f"{host} sends nothing for {self._timeout:g} seconds"))
-        except OSError as error:
-            why = shown(getattr(error, "reason", None) or error or type(error).__name__)
-            self._put(TryAgain(f"{host} cannot be reached ({why})"))
-        except (HTTPException, ValueError) as error:  # whose words are the server's
-            self._put(TryAgain(f"{host} does not answer as a web server does ({type(error).__name__})"))
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect only to an allowed address, with the same headers."""
-
-    max_redirections = 8
-
-    def __init__(self, hosts: tuple[str, ...]) -> None:
-        self._hosts = hosts
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> urllib.request.Request:
-        target = urljoin(req.full_url, newurl)
-        source = urlsplit(req.full_url).hostname or ""
-        _require_allowed(target, self._hosts, f"{source} redirects to")
-        if is_loopback(urlsplit(target).hostname or "") and not is_loopback(source):
-            raise DownloadError(f"{source} redirects to this machine itself, where no published file is")
-        return urllib.request.Request(target, headers=dict(req.header_items()))
-
-    # Python 3.10 does not know the permanent redirect that keeps the method.
-    http_error_308 = urllib.request.HTTPRedirectHandler.http_error_302
-
-
-def _require_allowed(url: str, hosts: tuple[str, ...], verb: str) -> None:
-    if not allowed(url, hosts):
-        raise DownloadError(f"{verb} {_place(url)}, which is not among the hosts that files may come from")
-
-
-def _place(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        return shown(f"{parts.scheme}://{parts.hostname}", LONGEST_HOST)
-    except ValueError:
-        return "an address that is none"
-
-
-def _open(url: str, headers: dict[str, str], hosts: tuple[str, ...], timeout: float) -> Any:
-    _require_allowed(url, hosts, "The address is on")
-    opener = urllib.request.OpenerDirector()
-    # Only these: the usual set would also open ftp:, file: and data: addresses. ProxyHandler reads the system's proxies.
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        _Redirects(hosts),
-        urllib.request.HTTPErrorProcessor(),
-    ):
-        opener.add_handler(handler)
-    return opener.open(urllib.request.Request(url, headers=headers), timeout=timeout)
-
-
-def _lower(headers: Any) -> dict[str, str]:
-    return {name.lower(): value[:LONGEST_HEADER] for name, value in headers.items()}

@@ -14,7 +14,7 @@ from .catalogue import FileSpec
 from .errors import CheckpointError
 from .files import open_plain, read_plain
 from .json_text import read_json
-from .writing import write_over
+from .writing import write_text
 
 CHUNK = 1 << 20
 LONGEST_RECORD = 1 << 16
@@ -48,7 +48,7 @@ def read_record(path: Path) -> Record | None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` under the name `path` in one step: a reader sees the old file or the new one, never a part."""
-    write_over(path, lambda name: Path(name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8"))
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def confirm(file: Path, spec: FileSpec, path: Path, progress: Progress) -> None:

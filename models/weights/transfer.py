@@ -24,6 +24,10 @@ class TryAgain(Exception):
         self.after = after
 
 
+class Unreached(TryAgain):
+    """As TryAgain: no connection came about."""
+
+
 class StartAgain(TryAgain):
     """As TryAgain, and the bytes so far are of no use."""
 

@@ -38,6 +38,11 @@ def write_over(target: Path, write: Write) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(target: Path, text: str) -> None:
+    """As `write_over`, of a text, in UTF-8."""
+    write_over(target, lambda name: Path(name).write_text(text, encoding="utf-8"))
+
+
 def write_new(names: Iterable[Path], write: Write) -> Path:
     """The first of `names`, all of one folder, that is free; nothing is overwritten. Returns the file.
 

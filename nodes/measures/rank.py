@@ -162,8 +162,8 @@ class RankStylizers(io.ComfyNode):
         encoder: Hosted | None = None,
     ) -> io.NodeOutput:
         from ...models.library.judges import load_judge
-        from ...models.metrics.ranking import replaced
         from ...models.metrics.report import joined
+        from ...models.weights.writing import write_text
 
         given: dict[int, Hosted] = slots(stylizers, "stylizer")
         if not given:
@@ -180,8 +180,8 @@ class RankStylizers(io.ComfyNode):
             measure_as_sets(ranked, styles, load("judge", network, load_judge))
         rows = tuple(one.measured(taker) for one in ranked)
         report = joined(rows)
-        replaced(work.folder / "report.json", lambda path: path.write_text(report.json(), encoding="utf-8"))
-        replaced(work.folder / "report.csv", lambda path: path.write_text(report.csv(), encoding="utf-8"))
+        write_text(work.folder / "report.json", report.json())
+        write_text(work.folder / "report.csv", report.csv())
         show(report.text())
         wire = wire_format()
         pictures = (drawn(ranked, content_axis, style_axis, taker), table_picture(report), work.figure(ranked))

@@ -208,10 +208,9 @@ class Showing:
 
 def write_sample(sample: Tensor, path: Path) -> None:
     """A sample [1, 3, h, w] as PNG, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    to_pillow(sample[0]).save(temporary, "PNG")
-    temporary.replace(path)
+    from ...models.weights.writing import write_over
+
+    write_over(path, lambda name: to_pillow(sample[0]).save(name, "PNG"))
 
 
 def words(run: Run) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import time
+import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from style_atelier.models.weights.addresses import is_loopback
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.download import fetch
 from style_atelier.models.weights.errors import CheckpointError, DownloadError
+from style_atelier.models.weights.exchange import Redirects
 from style_atelier.models.weights.ledger import read_record
 from style_atelier.models.weights.settings import Settings
 from style_atelier.models.weights.transfer import Reply, StartAgain, TryAgain, plan
@@ -178,8 +180,8 @@ def test_names_of_this_machine(host: str, own: bool) -> None:
 
 
 def test_no_redirect_to_this_machine() -> None:
-    handler: Any = download._Redirects(("example.org", "localhost"))
-    request = download.urllib.request.Request("https://example.org/w")
+    handler: Any = Redirects(("example.org", "localhost"))
+    request = urllib.request.Request("https://example.org/w")
     with pytest.raises(DownloadError, match="redirects to this machine"):
         handler.redirect_request(request, None, 302, "", {}, "http://localhost/w")
 

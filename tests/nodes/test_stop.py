@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from style_atelier.models.ops.color import PIXELS_AT_ONCE, by_rows, keep_color
+from style_atelier.models.ops.color import keep_color
+from style_atelier.models.ops.rows import PIXELS_AT_ONCE, by_rows
 from style_atelier.tests.pack import Pack
 
 
@@ -59,7 +60,7 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch, method: Any) -> N
     generator = torch.Generator().manual_seed(4)
     image, reference = torch.rand(2, 3, 30, 20, generator=generator), torch.rand(1, 3, 12, 9, generator=generator)
     whole = keep_color(image, reference, method, 0.7)
-    monkeypatch.setattr("style_atelier.models.ops.color.PIXELS_AT_ONCE", 90)
+    monkeypatch.setattr("style_atelier.models.ops.rows.PIXELS_AT_ONCE", 90)
     torch.testing.assert_close(keep_color(image, reference, method, 0.7), whole, atol=1e-5, rtol=0)
     assert PIXELS_AT_ONCE > 90
     assert torch.equal(by_rows(lambda x: x * 2, image), image * 2)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import socket
+import threading
+import time
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from style_atelier.models.weights import download, ledger
+from style_atelier.models.weights import ledger
 from style_atelier.models.weights.catalogue import FileSpec
 from style_atelier.models.weights.download import Settings, fetch, settings_from_environment
 from style_atelier.models.weights.errors import CheckpointError, DownloadError, OfflineError
+from style_atelier.models.weights.exchange import open_address
 
 HOSTS = ("127.0.0.1",)
 
@@ -88,6 +93,42 @@ def test_retries_are_counted(server, settings, tmp_path):
     with pytest.raises(DownloadError, match=r"answers 500 .*tried 4 times"):
         fetch(server.spec(), tmp_path, HOSTS, settings, silent)
     assert len(server.seen) == 4
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["dropped", "refused"])
+def test_who_cannot_be_reached_is_given_up_soon(tmp_path, monkeypatch, answers):
+    tries = []
+
+    def connect(*_args, **_options):
+        tries.append(time.monotonic())
+        if answers:
+            raise ConnectionRefusedError(111, "Connection refused")
+        ended.wait(30)
+        raise TimeoutError
+
+    ended = threading.Event()
+    monkeypatch.setattr("socket.create_connection", connect)
+    spec = FileSpec("own/weights.pth", "encoder", ("http://127.0.0.1:9/weights.pth",), 9, "0" * 64)
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match=r"127\.0\.0\.1 cannot be reached \(.*tried 3 times\)"):
+        fetch(spec, tmp_path, HOSTS, Settings(), silent)
+    ended.set()
+    assert time.monotonic() - began < (3 if answers else 10)
+    assert len(tries) == 3
+
+
+def test_a_line_that_broke_is_tried_longer(server, settings, tmp_path, monkeypatch):
+    server.moods = ["status:503"]
+    connect = socket.create_connection
+
+    def connect_once(*args, **options):
+        if server.seen:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return connect(*args, **options)
+
+    monkeypatch.setattr("socket.create_connection", connect_once)
+    with pytest.raises(DownloadError, match="tried 6 times"):
+        fetch(server.spec(), tmp_path, HOSTS, replace(settings, retries=5), silent)
 
 
 def test_redirect_loops_end(server, settings, tmp_path):
@@ -293,4 +334,4 @@ def test_an_unwritable_folder_is_named(server, settings, tmp_path):
 def test_only_web_addresses_are_opened():
     for url in ("file:///etc/passwd", "data:,x", "ftp://127.0.0.1/x", "https://a@127.0.0.1/", "https://127.0.0.1.evil.example/"):
         with pytest.raises(DownloadError):
-            download._open(url, {}, HOSTS, 1)
+            open_address(url, {}, HOSTS, 1, lambda: None)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from style_atelier.models.weights import download
+from style_atelier.models.weights import download, exchange
 from style_atelier.models.weights.download import Settings, fetch
 
 HOSTS = ("127.0.0.1",)
@@ -44,7 +44,7 @@ def child(server, folder: Path) -> subprocess.Popen[bytes]:
 
 
 def test_a_hundred_interrupts(server, settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "CHUNK", 4096)
+    monkeypatch.setattr(exchange, "CHUNK", 4096)
     points = random.Random(11)
     resumed = 0
     for number in range(100):

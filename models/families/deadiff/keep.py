@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -14,6 +12,8 @@ from ...weights.convert import SOURCE_MODIFIED, SOURCE_SIZE
 from ...weights.errors import CheckpointError
 from ...weights.locks import held
 from ...weights.readers import read_checkpoint
+from ...weights.safetensors_file import read_safetensors
+from ...weights.writing import write_over
 from . import BERT, PARTS, WORDS, Word, configure, joint_places, recognize, text_rows
 
 
@@ -34,7 +34,8 @@ def kept_beside(path: Path, word: Word) -> Path:
     with held(target.with_name(target.name + ".lock"), lambda: None):
         if not is_of(target, path):
             stat = path.stat()
-            write(kept(tensors, word), target, {SOURCE_SIZE: str(stat.st_size), SOURCE_MODIFIED: str(stat.st_mtime_ns)})
+            made, facts = kept(tensors, word), {SOURCE_SIZE: str(stat.st_size), SOURCE_MODIFIED: str(stat.st_mtime_ns)}
+            write_over(target, lambda name: save_file(made, name, facts))
     return target
 
 
@@ -79,21 +80,8 @@ def other_words(word: Word) -> tuple[str, ...]:
 def is_of(target: Path, source: Path) -> bool:
     """Whether a file was made from the source as it is now."""
     try:
-        with safe_open(str(target), framework="pt", device="cpu") as file:
-            made_from = file.metadata() or {}
-    except (OSError, SafetensorError):
+        made_from = read_safetensors(target)[1]
+    except CheckpointError:
         return False
     stat = source.stat()
     return (made_from.get(SOURCE_SIZE), made_from.get(SOURCE_MODIFIED)) == (str(stat.st_size), str(stat.st_mtime_ns))
-
-
-def write(tensors: dict[str, Tensor], target: Path, facts: dict[str, str]) -> None:
-    """Under a temporary name, then moved."""
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        save_file(tensors, str(temporary), facts)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)
