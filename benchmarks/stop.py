@@ -20,6 +20,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from torch import Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 HEIGHT, WIDTH = 6000, 8000
-EARLIEST, LATEST = 2.0, 8.0  # seconds until stop is pressed
-LONGEST = 40.0  # seconds for a case: what has not stopped by then is ended
+EARLIEST, LATEST = 0.5, 4.0  # seconds until stop is pressed
+LONGEST = 25.0  # seconds for a case: what has not stopped by then is ended
 SLOW = 0.9
 POCKET = "Pocket (built-in)"
 FEATURES = {"kind": "features", "scale": "relative"}
@@ -59,11 +60,13 @@ def stylizing(name: str = POCKET, **inputs: object) -> Callable[[Run], Any]:
 
 
 def of_features(name: str) -> Callable[[Run], Any]:
-    """A part of WCT on features that have as many places as those of the large picture have in VGG's third stage."""
+    """A part of WCT on features of that size, which are those of a small picture again and again."""
 
     def case(run: Run) -> Any:
         encoder = run("LoadEncoder", encoder=POCKET)
-        content, style = (run("Encode", encoder=encoder, image=image) for image in (large(), small()))
+        style = run("Encode", encoder=encoder, image=small())
+        levels = {tap: level.repeat(1, 1, 15, 13) for tap, level in style.levels.items()}
+        content = replace(style, levels=levels, height=15 * style.height, width=13 * style.width)
         if name == "Decode":
             return lambda: run("Decode", decoder=run("LoadDecoder", decoder=POCKET), features=content)
         if name == "BlendFeatures":
@@ -91,8 +94,7 @@ def simple(name: str, **inputs: object) -> Callable[[Run], Any]:
 
 def pasting(run: Run) -> Any:
     picture = large()
-    face, _, crop = run.outputs("FaceCrop", image=small(), size=64, margin=0.4, background="keep")  # type: ignore[attr-defined]
-    crop = run.outputs("FaceCrop", image=picture, size=256, margin=0.4, background="keep")[-1] or crop  # type: ignore[attr-defined]
+    face, crop = run.outputs("FaceCrop", image=picture, size=256, margin=0.4, background="keep")  # type: ignore[attr-defined]
     return lambda: run("PasteFace", image=picture, face=face, crop=crop)
 
 

@@ -75,9 +75,14 @@ def cut(images: Tensor, squares: Sequence[Square], size: int) -> Tensor:
     pieces = []
     for image, square in zip(images.split(1), squares, strict=True):
         height, width = image.shape[-2:]
-        rows = torch.arange(square.top, square.top + square.side).clamp(0, height - 1)
-        columns = torch.arange(square.left, square.left + square.side).clamp(0, width - 1)
-        piece = image.index_select(2, rows.to(image.device)).index_select(3, columns.to(image.device))
+        bottom, right = square.top + square.side, square.left + square.side
+        if min(square.top, square.left) >= 0 and bottom <= height and right <= width:
+            piece = image[..., square.top : bottom, square.left : right]
+        else:
+            rows = torch.arange(square.top, bottom, device=image.device).clamp(0, height - 1)
+            columns = torch.arange(square.left, right, device=image.device).clamp(0, width - 1)
+            channels = [one.index_select(2, rows).index_select(3, columns) for one in image.split(1, dim=1)]
+            piece = torch.cat(channels, dim=1)
         pieces.append(same_size(piece, size, size))
     return torch.cat(pieces)
 

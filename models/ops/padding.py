@@ -39,7 +39,8 @@ def same_size(images: Tensor, height: int, width: int) -> Tensor:
     if images.shape[-2:] == (height, width):
         return images
     # Channel by channel where that takes seconds, so that who waits for it to stop waits for one.
-    parts = images.split(1, dim=1) if height * width > PIXELS_AT_ONCE else (images,)
+    largest = max(height * width, images.shape[-2] * images.shape[-1])
+    parts = images.split(1, dim=1) if largest > PIXELS_AT_ONCE else (images,)
     made = [
         F.interpolate(part, size=(height, width), mode="bicubic", align_corners=False, antialias=True).clamp_(0, 1)
         for part in parts

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 
 from style_atelier.headless.host.core_images import saved
+from style_atelier.models.metrics.features import usable, write
+from style_atelier.models.training import state
 from style_atelier.models.weights import writing
 from style_atelier.models.weights.convert import safetensors_beside
 from style_atelier.models.weights.kept import kept, write_kept
@@ -46,6 +48,14 @@ def converts(folder: Path) -> None:
     safetensors_beside(folder / "x.pth")
 
 
+def looks(folder: Path) -> None:
+    write(folder / "features.npy", torch.ones(2000, 64))
+
+
+def trains(folder: Path) -> None:
+    state.save(state.State({"w": torch.ones(200_000)}, {"step": 1}), folder)
+
+
 def check(folder: Path) -> None:
     """Every file under a final name is whole."""
     for path in folder.rglob("*"):
@@ -57,6 +67,10 @@ def check(folder: Path) -> None:
             read_checkpoint(path)
         elif path.suffix == ".json":
             assert len(json.loads(path.read_text())) == 20_000
+        elif path.suffix == ".npy":
+            assert usable(path, 2000, 64)
+        elif path.suffix == ".training":
+            assert len(state._read(path).tensors["w"]) == 200_000
         elif path.suffix == ".png":
             with Image.open(path) as picture:
                 picture.load()
@@ -76,7 +90,7 @@ def killed(folder: Path, work: Callable[[Path], None], seconds: float) -> None:
     os.waitpid(child, 0)
 
 
-@pytest.mark.parametrize("work", [keeps, notes, pictures, converts])
+@pytest.mark.parametrize("work", [keeps, notes, pictures, converts, looks, trains])
 def test_no_file_is_cut(tmp_path: Path, work: Callable[[Path], None], hostile: int) -> None:
     rng = random.Random(3)
     for _ in range(KILLS * hostile):
