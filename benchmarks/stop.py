@@ -126,7 +126,11 @@ CASES: dict[str, Callable[[Run], Any]] = {
     "Stylize Pocket coral": stylizing(keep_color="coral"),
     "EncodeStyle": lambda run: lambda: run("EncodeStyle", stylizer=run("LoadStylizer", stylizer=POCKET), image=large()),
     **{f"StyleFilter {f}": simple("StyleFilter", images="large", filter={"filter": f, "look": {"look": look}})
-       for f, look in (("anisotropic kuwahara", "painted"), ("xdog", "ink"))},
+       for f, look in (
+           ("anisotropic kuwahara", "painted"), ("xdog", "ink"), ("kuwahara", "standard"), ("oil", "oil"),
+           ("watercolor", "watercolor"), ("cartoon", "comic"), ("pencil", "graphite"), ("hatching", "form lines"),
+           ("stipple", "pen"), ("halftone", "comic print"), ("low poly", "facets"), ("mosaic", "stones"),
+           ("line integral", "flowing"))},
     "PaintStrokes impressionist": simple("PaintStrokes", images="large", method={"method": "impressionist"}),
     "SynthesizeTexture": simple("SynthesizeTexture", texture="large", width=600, height=600),
     "TextureTransfer": simple("TextureTransfer", texture="small", images="large"),
@@ -188,7 +192,7 @@ class Watcher:
                 os._exit(1)
             if not self.pressed and now - self.began > delay:
                 self.pressed = now
-                self.mm.interrupt_current_processing()
+                self.mm.interrupt()
             if now - self.last > max(self.gap, SLOW) and self.main:
                 self.gap = now - self.last
                 frames = [f for f in traceback.extract_stack(sys._current_frames()[self.main]) if str(ROOT) in f.filename]

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .rows import PIXELS_AT_ONCE
+from .rows import VALUES_AT_ONCE
 
 
 def pad_small(x: Tensor, least: int = 2) -> Tensor:
@@ -39,8 +39,8 @@ def same_size(images: Tensor, height: int, width: int) -> Tensor:
     if images.shape[-2:] == (height, width):
         return images
     # Channel by channel where that takes seconds, so that who waits for it to stop waits for one.
-    largest = max(height * width, images.shape[-2] * images.shape[-1])
-    parts = images.split(1, dim=1) if largest > PIXELS_AT_ONCE else (images,)
+    largest = max(height * width, images.shape[-2] * images.shape[-1]) * images.shape[0] * images.shape[1]
+    parts = images.split(1, dim=1) if largest > VALUES_AT_ONCE else (images,)
     made = [
         F.interpolate(part, size=(height, width), mode="bicubic", align_corners=False, antialias=True).clamp_(0, 1)
         for part in parts

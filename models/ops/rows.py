@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-PIXELS_AT_ONCE = 1 << 22
+VALUES_AT_ONCE = 1 << 24
 
 
 def by_rows(work: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
@@ -17,8 +17,8 @@ def by_rows(work: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
 
 
 def rows(*pictures: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Pictures [B, C, H, W] of one size in parts [B, C, h, W] of about four million pixels, from top to bottom."""
-    batch, _, height, width = pictures[0].shape
-    step = max(1, PIXELS_AT_ONCE // max(batch * width, 1))
+    """Pictures [B, C, H, W] of one size in parts [B, C, h, W] of about sixteen million values, from top to bottom."""
+    height = pictures[0].shape[2]
+    step = max(1, VALUES_AT_ONCE * height // max(pictures[0].numel(), 1))
     for top in range(0, height, step):
         yield tuple(picture[..., top : top + step, :] for picture in pictures)

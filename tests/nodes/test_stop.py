@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from style_atelier.models.ops.color import keep_color
-from style_atelier.models.ops.rows import PIXELS_AT_ONCE, by_rows
+from style_atelier.models.ops.rows import VALUES_AT_ONCE, by_rows
 from style_atelier.tests.pack import Pack
 
 
@@ -60,9 +60,9 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch, method: Any) -> N
     generator = torch.Generator().manual_seed(4)
     image, reference = torch.rand(2, 3, 30, 20, generator=generator), torch.rand(1, 3, 12, 9, generator=generator)
     whole = keep_color(image, reference, method, 0.7)
-    monkeypatch.setattr("style_atelier.models.ops.rows.PIXELS_AT_ONCE", 90)
+    monkeypatch.setattr("style_atelier.models.ops.rows.VALUES_AT_ONCE", 270)
     torch.testing.assert_close(keep_color(image, reference, method, 0.7), whole, atol=1e-5, rtol=0)
-    assert PIXELS_AT_ONCE > 90
+    assert VALUES_AT_ONCE > 270
     assert torch.equal(by_rows(lambda x: x * 2, image), image * 2)
 
 

@@ -13,6 +13,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOWNLOADERS = {"models/weights/download.py", "models/weights/exchange.py", "models/weights/transfer.py"}
+# Of the weights that come and the frames that wait, and the trainer's two generations of one file.
+WRITERS = {
+    "models/weights/writing.py",
+    "models/weights/parts.py",
+    "models/weights/download.py",
+    "models/video/frame_store.py",
+    "models/training/state.py",
+}
+WRITES = [
+    r"os\.replace\(",
+    r"\.write_bytes\(",
+    r"fsync\(",
+    r"\.write_text\(",
+    r"\.replace\((path|target|file|final|now|before)\)",
+]
 # what the scan is known to flag, in any text file
 ANYWHERE = [
     r"(?<!\w)environ(?!\w)",
@@ -79,6 +94,15 @@ def test_nothing_that_the_scan_flags(pattern: str) -> None:
 @pytest.mark.parametrize("pattern", NETWORK)
 def test_network_only_in_the_downloader(pattern: str) -> None:
     assert found(pattern, DOWNLOADERS) == []
+
+
+@pytest.mark.parametrize("pattern", WRITES)
+def test_files_are_written_by_the_one_writer(pattern: str) -> None:
+    assert found(pattern, WRITERS) == []
+
+
+def test_tensors_are_read_by_the_packs_own_reader() -> None:
+    assert found(r"(?<!\w)safe_open\(", set()) == []
 
 
 def test_no_tests_and_no_weights_but_the_built_in_ones() -> None:
