@@ -174,14 +174,16 @@ class Watcher:
         mm.throw_exception_if_processing_interrupted = self.looked
         self.main = threading.main_thread().ident
         self.last, self.gap, self.where, self.pressed = time.monotonic(), 0.0, "", 0.0
+        self.worked = self.spent = 0.0
         self.over = threading.Event()
 
     def looked(self) -> None:
-        self.last = time.monotonic()
+        self.last, self.worked = time.monotonic(), time.process_time()
         self.look()
 
     def start(self, delay: float) -> None:
         self.last = self.began = time.monotonic()
+        self.worked = time.process_time()
         threading.Thread(target=self.watch, args=(delay,), daemon=True).start()
 
     def watch(self, delay: float) -> None:
@@ -194,7 +196,7 @@ class Watcher:
                 self.pressed = now
                 self.mm.interrupt()
             if now - self.last > max(self.gap, SLOW) and self.main:
-                self.gap = now - self.last
+                self.gap, self.spent = now - self.last, time.process_time() - self.worked
                 frames = [f for f in traceback.extract_stack(sys._current_frames()[self.main]) if str(ROOT) in f.filename]
                 self.where = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames[:-5:-1])
 
@@ -218,7 +220,10 @@ def measure(case: str) -> None:
     except mm.InterruptProcessingException:
         heard = f"heard {time.monotonic() - watcher.pressed:.2f} s after stop at {delay:.1f} s"
     watcher.over.set()
-    print(f"{heard}; longest without a look {watcher.gap:.1f} s {watcher.where}", flush=True)
+    print(
+        f"{heard}; longest without a look {watcher.gap:.1f} s (of the processor: {watcher.spent:.1f} s) {watcher.where}",
+        flush=True,
+    )
 
 
 def main() -> None:

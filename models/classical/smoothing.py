@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..ops.rows import by_rows
+
 LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 SOBEL = ((-1.0, 0.0, 1.0), (-2.0, 0.0, 2.0), (-1.0, 0.0, 1.0))
 BROAD = 64  # pixels to either side from which on Fourier transforms are faster
@@ -14,6 +16,10 @@ REACH = 4.0  # of a Gaussian, in standard deviations
 
 def luma(rgb: Tensor) -> Tensor:
     """[B, 3, H, W] -> brightness [B, 1, H, W] of the same range."""
+    return by_rows(_luma, rgb)
+
+
+def _luma(rgb: Tensor) -> Tensor:
     red, green, blue = rgb.split(1, 1)
     return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .rows import by_rows
+
 
 @dataclass(frozen=True)
 class AffineMap:
@@ -25,6 +27,9 @@ class AffineMap:
 
     def __call__(self, features: Tensor) -> Tensor:
         """Apply to features [B, C, H, W]."""
+        return by_rows(self._apply, features)
+
+    def _apply(self, features: Tensor) -> Tensor:
         matrix = self.matrix.to(features.dtype)
         offset = self.offset.to(features.dtype)
         if matrix.dim() == 2:

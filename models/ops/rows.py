@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor
 
 VALUES_AT_ONCE = 1 << 24
@@ -12,8 +11,17 @@ VALUES_AT_ONCE = 1 << 24
 
 def by_rows(work: Callable[..., Tensor], *pictures: Tensor) -> Tensor:
     """What `work` makes of pictures [B, C, H, W], some rows at a time, for work that looks at single pixels."""
-    made = [work(*parts) for parts in rows(*pictures)]
-    return made[0] if len(made) == 1 else torch.cat(made, dim=2)
+    whole, done = None, 0
+    for parts in rows(*pictures):
+        made = work(*parts)
+        height = made.shape[2]
+        if height == pictures[0].shape[2]:
+            return made
+        if whole is None:
+            whole = made.new_empty((*made.shape[:2], pictures[0].shape[2], made.shape[3]))
+        whole[:, :, done : done + height] = made
+        done += height
+    return pictures[0] if whole is None else whole
 
 
 def rows(*pictures: Tensor) -> Iterator[tuple[Tensor, ...]]:

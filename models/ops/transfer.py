@@ -13,6 +13,7 @@ from .batches import rows_of
 from .features import Features
 from .masks import at_size
 from .moments import Moments, measure
+from .rows import by_rows
 from .transport import optimal_transport_map
 from .whitening import Regularize, cholesky_map, newton_schulz_map, zca_map
 
@@ -106,8 +107,8 @@ def blend_features(features: Sequence[Features], weights: Sequence[float]) -> Fe
         same_place(first, other)
         if any(other.levels[tap].shape[1:] != f.shape[1:] for tap, f in first.levels.items()):
             raise ValueError(f"features to blend must have the same size: {first!r} and {other!r}; encode equal pictures")
-    levels = {}
-    for tap in first.levels:
-        parts = [rows_of(f.levels[tap], 0, batch) * (w / total) for f, w in zip(features, weights, strict=True)]
-        levels[tap] = torch.stack(parts).sum(0)
-    return first.with_levels(levels)
+
+    def blended(*parts: Tensor) -> Tensor:
+        return torch.stack([part * (w / total) for part, w in zip(parts, weights, strict=True)]).sum(0)
+
+    return first.with_levels({t: by_rows(blended, *(rows_of(f.levels[t], 0, batch) for f in features)) for t in first.levels})

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from style_atelier.headless.host.core_images import saved
-from style_atelier.models.metrics.features import usable, write
+from style_atelier.models.metrics import features
 from style_atelier.models.training import state
 from style_atelier.models.weights import writing
 from style_atelier.models.weights.convert import safetensors_beside
@@ -49,7 +49,7 @@ def converts(folder: Path) -> None:
 
 
 def looks(folder: Path) -> None:
-    write(folder / "features.npy", torch.ones(2000, 64))
+    features.write(folder / "features.npy", torch.ones(2000, 64))
 
 
 def trains(folder: Path) -> None:
@@ -68,7 +68,7 @@ def check(folder: Path) -> None:
         elif path.suffix == ".json":
             assert len(json.loads(path.read_text())) == 20_000
         elif path.suffix == ".npy":
-            assert usable(path, 2000, 64)
+            assert features.usable(path, 2000, 64)
         elif path.suffix == ".training":
             assert len(state._read(path).tensors["w"]) == 200_000
         elif path.suffix == ".png":

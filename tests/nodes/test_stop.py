@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import astuple
 from typing import Any
 
 import pytest
 import torch
 
 from style_atelier.models.ops.color import keep_color
+from style_atelier.models.ops.crops import Square, cut
+from style_atelier.models.ops.features import Features
+from style_atelier.models.ops.moments import measure
+from style_atelier.models.ops.padding import same_size
 from style_atelier.models.ops.rows import VALUES_AT_ONCE, by_rows
+from style_atelier.models.ops.transfer import blend_features
 from style_atelier.tests.pack import Pack
 
 
@@ -64,6 +70,39 @@ def test_pieces_are_the_whole(monkeypatch: pytest.MonkeyPatch, method: Any) -> N
     torch.testing.assert_close(keep_color(image, reference, method, 0.7), whole, atol=1e-5, rtol=0)
     assert VALUES_AT_ONCE > 270
     assert torch.equal(by_rows(lambda x: x * 2, image), image * 2)
+
+
+def test_sizes_statistics_and_blends_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(5)
+    image, mask = torch.rand(2, 3, 40, 30, generator=generator), torch.rand(2, 1, 40, 30, generator=generator)
+    features = Features({"a": image}, 40, 30, "x")
+
+    def everything() -> list[torch.Tensor]:
+        moments = [measure(image, region, full) for region in (None, mask) for full in (False, True)]
+        blend = blend_features([features, features], [1.0, 3.0]).levels["a"]
+        return [same_size(image, 17, 50), same_size(image, 9, 8), blend, *(part for m in moments for part in astuple(m))]
+
+    whole = everything()
+    monkeypatch.setattr("style_atelier.models.ops.rows.VALUES_AT_ONCE", 500)
+    monkeypatch.setattr("style_atelier.models.ops.padding.VALUES_AT_ONCE", 500)
+    for one, other in zip(everything(), whole, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_pieces_carry_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = torch.rand(1, 3, 20, 10, generator=torch.Generator().manual_seed(6), requires_grad=True)
+    monkeypatch.setattr("style_atelier.models.ops.rows.VALUES_AT_ONCE", 90)
+    (slope,) = torch.autograd.grad(by_rows(torch.square, image).sum(), image)
+    torch.testing.assert_close(slope, 2 * image)
+
+
+@pytest.mark.parametrize("square", [Square(2, 3, 10), Square(-2, 3, 12), Square(25, 15, 20)])
+def test_squares_are_cut_as_if_the_edge_went_on(square: Square) -> None:
+    image = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(7))
+    framed = torch.nn.functional.pad(image, (20, 20, 20, 20), mode="replicate")
+    top, left = square.top + 20, square.left + 20
+    wanted = framed[..., top : top + square.side, left : left + square.side]
+    torch.testing.assert_close(cut(image, [square], square.side), wanted)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 1, 3000), (1, 3, 5000, 1), (1, 1, 2, 2), (1, 4, 3, 3), (1, 3, 1, 256), (1, 3, 1, 300)])
