@@ -35,6 +35,7 @@ SLOW = 0.9
 POCKET = "Pocket (built-in)"
 FEATURES = {"kind": "features", "scale": "relative"}
 GRAM = {"statistic": "Gram", "scale": "relative", "centred": False}
+PATCHES = {"method": "patches", "guide_weight": 4.0, "patch": 5, "uniformity": 500.0}
 ADAM = {"optimizer": "Adam", "learning_rate": 0.01}
 Run = Callable[..., Any]
 
@@ -132,10 +133,10 @@ CASES: dict[str, Callable[[Run], Any]] = {
            ("stipple", "pen"), ("halftone", "comic print"), ("low poly", "facets"), ("mosaic", "stones"),
            ("line integral", "flowing"))},
     "PaintStrokes impressionist": simple("PaintStrokes", images="large", method={"method": "impressionist"}),
-    "SynthesizeTexture": simple("SynthesizeTexture", texture="large", width=600, height=600),
+    "SynthesizeTexture": simple("SynthesizeTexture", texture="large", width=600, height=600, method={**PATCHES, "patch": 7}),
     "TextureTransfer": simple("TextureTransfer", texture="small", images="large"),
     "StylizeByExample": simple("StylizeByExample", style="small", images="large"),
-    "ImageAnalogy": simple("ImageAnalogy", before="small", after="small", images="large"),
+    "ImageAnalogy": simple("ImageAnalogy", before="small", after="small", images="large", method=PATCHES),
     "PropagateKeyframes": simple("PropagateKeyframes", images="large", painted={"painted0": "large"}),
     "TemporalError": simple("TemporalError", source="two large", stylized="two large"),
     "MeasurePair ssim": measuring("ssim"),

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..ops.rows import VALUES_AT_ONCE
+
 WINDOW, SIGMA = 11, 1.5
 K1, K2 = 0.01, 0.03
 LUMA = (0.299, 0.587, 0.114)
@@ -37,8 +39,7 @@ def ssim(a: Tensor, b: Tensor, data_range: float = 1.0) -> Tensor:
     sigma 1.5, use_sample_covariance False. Wang's own number is that of the luma. Raises ValueError.
     """
     same_shape(a, b, SMALLEST_SIDE, "SSIM")
-    brightness, contrast = comparisons(a.double(), b.double(), data_range)
-    return (brightness * contrast).mean(dim=(1, 2, 3))
+    return means(a, b, data_range, whole=True).mean(dim=1)
 
 
 def ms_ssim(a: Tensor, b: Tensor, data_range: float = 1.0) -> Tensor:
@@ -51,12 +52,22 @@ def ms_ssim(a: Tensor, b: Tensor, data_range: float = 1.0) -> Tensor:
     a, b = a.double(), b.double()
     product = torch.ones(a.shape[:2], dtype=a.dtype, device=a.device)
     for scale, weight in enumerate(SCALE_WEIGHTS):
-        brightness, contrast = comparisons(a, b, data_range)
-        last = scale == len(SCALE_WEIGHTS) - 1
-        mean = (brightness * contrast if last else contrast).mean(dim=(2, 3))
+        mean = means(a, b, data_range, whole=scale == len(SCALE_WEIGHTS) - 1)
         product = product * mean.clamp_min(0) ** weight
         a, b = halved(a), halved(b)
     return product.mean(dim=1)
+
+
+def means(a: Tensor, b: Tensor, data_range: float, whole: bool) -> Tensor:
+    """Over all positions, of both factors' product or of the second alone: [B, C]. Taken some rows at a time, in float64."""
+    height, width = (side - WINDOW + 1 for side in a.shape[-2:])
+    step = max(1, VALUES_AT_ONCE // 4 // a[..., :1, :].numel())
+    total = a.new_zeros(a.shape[:2], dtype=torch.float64)
+    for top in range(0, height, step):
+        parts = (x[..., top : top + step + WINDOW - 1, :].double() for x in (a, b))
+        brightness, contrast = comparisons(*parts, data_range)
+        total = total + (brightness * contrast if whole else contrast).sum(dim=(2, 3))
+    return total / (height * width)
 
 
 def comparisons(a: Tensor, b: Tensor, data_range: float) -> tuple[Tensor, Tensor]:

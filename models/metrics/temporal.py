@@ -48,7 +48,7 @@ def warping_error(
     starts = [t for t in range(len(source) - apart) if not any(t < cut <= t + apart for cut in cuts)]
     errors, visible = made.new_zeros(len(starts)), made.new_zeros(len(starts))
     for number, t in enumerate(starts):
-        pair = same_size(source[[t, t + apart]], *small)
+        pair = torch.cat([same_size(source[i : i + 1], *small) for i in (t, t + apart)])
         there, back = optical_flow(pair, pair.flip(0)).split(1)
         seen = same_size_mask(~occluded(there, back), height, width)
         difference = warp(made[t + apart][None], resized_flow(there, height, width)) - made[t][None]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .masks import at_size
 from .padding import same_size
+from .rows import by_rows
 
 Box = tuple[float, float, float, float]  # left, top, width, height in pixels
 
@@ -92,7 +93,7 @@ def paste(images: Tensor, faces: Tensor, crop: Crop, feather: float, strength: f
 
     feather: width of the soft border, as a share of the square's side. Inside crop.mask only, where there is one.
     """
-    out = images.clone()
+    out = by_rows(torch.clone, images)
     for i, square in enumerate(crop.squares):
         height, width = images.shape[-2:]
         top, left = max(square.top, 0), max(square.left, 0)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...models.library.choices import POCKET_VGG
+from ..host.feedback import Interruptible
 from ..host.folders import Locator
 from ..host.images import read_names
 from ..host.networks import load, on_device
@@ -51,9 +52,15 @@ class Taker:
 
     def take(self, measure: PairMeasure, pictures: Tensor, references: Tensor) -> Measurement:
         """On the device of the network that it looks through. pictures and references as in `measure_pair`."""
-        from ...models.metrics.pairs import Tools, measure_pair
+        from ...models.metrics.pairs import Tools
 
         tools = Tools({name: hosted.model for name, hosted in self.judges.items()}, self.encoder.model)
+        with Interruptible():
+            return self._taken(measure, pictures, references, tools)
+
+    def _taken(self, measure: PairMeasure, pictures: Tensor, references: Tensor, tools: Tools) -> Measurement:
+        from ...models.metrics.pairs import measure_pair
+
         hosted = self.judges[measure.judge] if measure.judge else self.encoder if measure.encoder else None
         if hosted is None:
             return measure_pair(measure, pictures.cpu(), references.cpu(), tools)

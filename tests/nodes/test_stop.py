@@ -121,3 +121,10 @@ def test_no_preview_raises_into_the_host(pack: Pack, preview: torch.Tensor) -> N
     for done, total in ((1, 2), (5, 0), (float("nan"), 3), (-1, float("inf")), (9, 3)):
         feedback.Bar(3).move(done, total, preview)
     feedback.Watch(0).part(0)(1, 0, preview)
+
+
+@pytest.mark.parametrize("measure", ["ssim", "ms_ssim", "psnr"])
+def test_measures(pack: Pack, stopping: Any, measure: str) -> None:
+    picture = torch.rand(1, 180, 190, 3, generator=torch.Generator().manual_seed(8))
+    with pytest.raises(stopping):
+        pack.run("MeasurePair", image=picture, content=picture.flip(1), measures=measure)
