@@ -111,7 +111,8 @@ def test_a_clip_is_painted_like_its_painted_frames(pack: Pack, count: int, frame
 
 def test_what_is_painted_before_an_interrupt_is_kept(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
     node: Any = importlib.import_module("style_atelier.nodes.classical.propagate_keyframes")
-    real, calls = node.paint_clip, []
+    keyframes: Any = importlib.import_module("style_atelier.models.classical.keyframes")
+    real, calls = keyframes.paint_clip, []
 
     def stopped(*given: Any) -> Any:
         for frame in real(*given):
@@ -120,7 +121,7 @@ def test_what_is_painted_before_an_interrupt_is_kept(pack: Pack, monkeypatch: py
             if len(calls) == 2:
                 raise node.Interrupted
 
-    monkeypatch.setattr(node, "paint_clip", stopped)
+    monkeypatch.setattr(keyframes, "paint_clip", stopped)
     _, made, report = propagate(pack, PHOTO.repeat(4, 1, 1, 1), 1 - PHOTO)
     assert len(made) == 2
     assert "stopped after 2 of about 4 frames" in report
