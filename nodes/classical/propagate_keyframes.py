@@ -164,10 +164,10 @@ class PropagateKeyframes(io.ComfyNode):
         images: Tensor | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        inputs = {key: value for key, value in locals().items() if key != "cls"}
         from ...models.classical.keyframes import KeyframeSettings
         from ...models.classical.patch_synthesis import PatchSettings
 
-        inputs = {key: value for key, value in locals().items() if key != "cls"}
         asked = asked_to_keep()
         if asked and _stopped and same_inputs(_stopped[0][0], inputs):
             work, report = _stopped.pop()[1:]

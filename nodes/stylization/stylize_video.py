@@ -166,10 +166,10 @@ class StylizeVideo(io.ComfyNode):
         images: Tensor | None = None,
         taken_styles: io.Autogrow.Type | None = None,
     ) -> io.NodeOutput:
+        inputs = {key: value for key, value in locals().items() if key != "cls"}
         from ...models.stylization.stylizer import StylizeOptions
         from ...models.video.statistics import ContentStatistics
 
-        inputs = {key: value for key, value in locals().items() if key != "cls"}
         asked = asked_to_keep()
         if asked and _stopped and same_inputs(_stopped[0][0], inputs):
             painting, report = _stopped.pop()[1:]

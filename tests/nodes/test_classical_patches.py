@@ -109,18 +109,28 @@ def test_a_clip_is_painted_like_its_painted_frames(pack: Pack, count: int, frame
     assert f"painted frames: {', '.join(map(str, fixed))}" in report
 
 
-def test_what_is_painted_before_an_interrupt_is_kept(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
-    node: Any = importlib.import_module("style_atelier.nodes.classical.propagate_keyframes")
-    real, calls = node.paint_clip, []
+def test_what_is_painted_before_a_stop_is_kept(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this takes it at once; Cancel ends the run, and Keep this before the next one takes what was painted."""
+    feedback: Any = importlib.import_module("style_atelier.nodes.host.feedback")
+    keyframes: Any = importlib.import_module("style_atelier.models.classical.keyframes")
+    real, clip, frame_zero = keyframes.paint_clip, PHOTO.repeat(4, 1, 1, 1), 1 - PHOTO
 
-    def stopped(*given: Any) -> Any:
-        for frame in real(*given):
-            yield frame
-            calls.append(frame)
-            if len(calls) == 2:
-                raise node.Interrupted
+    def stopping(error: type[BaseException]) -> Any:
+        def stopped(*given: Any) -> Any:
+            for number, frame in enumerate(real(*given)):
+                if number == 2:
+                    raise error
+                yield frame
 
-    monkeypatch.setattr(node, "paint_clip", stopped)
-    _, made, report = propagate(pack, PHOTO.repeat(4, 1, 1, 1), 1 - PHOTO)
+        return stopped
+
+    monkeypatch.setattr(keyframes, "paint_clip", stopping(feedback.Kept))
+    _, made, report = propagate(pack, clip, frame_zero)
     assert len(made) == 2
-    assert "stopped after 2 of about 4 frames" in report
+    assert "stopped" in report
+    monkeypatch.setattr(keyframes, "paint_clip", stopping(feedback.Interrupted))
+    with pytest.raises(feedback.Interrupted):
+        propagate(pack, clip, frame_zero, seed=1)
+    feedback.keep("")
+    _, made, report = propagate(pack, clip, frame_zero, seed=1)
+    assert len(made) == 2

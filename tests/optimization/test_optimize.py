@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from style_atelier.models.ops.color import rgb_to_yiq
+from style_atelier.models.optimization import engine as models_engine
 from style_atelier.tests.pack import POCKET, Pack
 
 FEATURES = {"kind": "features", "scale": "relative"}
@@ -330,7 +331,7 @@ def test_the_same_again_is_returned_at_once(pack: Pack, engine: Any, monkeypatch
     photos = picture(2, 40, 48, 3)
     first = optimized(pack, both(pack), start_image=photos)
     painting = painted(pack, content=photos)
-    monkeypatch.setattr(engine, "optimize", refuse)
+    monkeypatch.setattr(models_engine, "optimize", refuse)
     for before, again in ((first, optimized(pack, both(pack), start_image=photos)), (painting, painted(pack, content=photos))):
         assert torch.equal(before[0], again[0])
         assert before[1] == again[1]
@@ -448,7 +449,8 @@ def test_a_stopped_batch_keeps_what_is_done(pack: Pack, engine: Any, stop_at: St
     with pytest.raises(feedback().Interrupted):
         painted(pack, content=photos)
     looked = []
-    monkeypatch.setattr(engine, "optimize", lambda *given, run=engine.optimize: (looked.append(given), run(*given)))
+    work = models_engine.optimize
+    monkeypatch.setattr(models_engine, "optimize", lambda *given: (looked.append(given), work(*given)))
     made, report, _ = painted(pack, content=photos)
     assert len(looked) == 2, "the first picture is not made again"
     assert "went on where it was stopped" in report.split("\n\n")[1]
