@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...models.ops.padding import same_size
+from .feedback import Interruptible
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ def from_image(image: Any, name: str) -> Picture:
         raise ValueError(f"{name} is not a batch of gray, RGB or RGBA pictures (it is {found}): connect an IMAGE output to it.")
     if 0 in image.shape:
         raise ValueError(f"{name} holds no picture (its size is {'x'.join(map(str, image.shape))}): connect at least one.")
-    check_finite(image, name)
-    x = image.movedim(-1, 1).float().clamp(0, 1)
-    if x.shape[1] == 1:
-        return Picture(x.repeat(1, 3, 1, 1))
+    with Interruptible():
+        check_finite(image, name)
+        x = image.movedim(-1, 1).float().clamp(0, 1)
+        if x.shape[1] == 1:
+            return Picture(x.repeat(1, 3, 1, 1))
     return Picture(x[:, :3], x[:, 3:] if x.shape[1] == 4 else None)
 
 

@@ -18,7 +18,7 @@ from ..host.sockets import Hosted
 
 if TYPE_CHECKING:
     from ...models.metrics.measurement import Measurement, Missing
-    from ...models.metrics.pairs import PairMeasure
+    from ...models.metrics.pairs import PairMeasure, Tools
 
 AVAILABLE, ALL = "available", "all"
 BUILT_IN = POCKET_VGG
