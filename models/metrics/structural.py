@@ -64,8 +64,8 @@ def means(a: Tensor, b: Tensor, data_range: float, whole: bool) -> Tensor:
     step = max(1, VALUES_AT_ONCE // 4 // a[..., :1, :].numel())
     total = a.new_zeros(a.shape[:2], dtype=torch.float64)
     for top in range(0, height, step):
-        parts = (x[..., top : top + step + WINDOW - 1, :].double() for x in (a, b))
-        brightness, contrast = comparisons(*parts, data_range)
+        one, other = (x[..., top : top + step + WINDOW - 1, :].double() for x in (a, b))
+        brightness, contrast = comparisons(one, other, data_range)
         total = total + (brightness * contrast if whole else contrast).sum(dim=(2, 3))
     return total / (height * width)
 
