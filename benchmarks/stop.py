@@ -149,7 +149,6 @@ CASES: dict[str, Callable[[Run], Any]] = {
     "Optimize edges": optimizing("Content", kind={"kind": "Laplacian"}),
     "Optimize style": optimizing("Style", statistic=GRAM),
     "NeuralStyle": simple("NeuralStyle", content="large", styles={"style0": "large"}, size=0, steps=5),
-    "PictureSet": simple("PictureSet", images="large"),
 }  # fmt: skip
 
 
