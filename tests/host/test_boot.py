@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_templates_are_served(comfy: Comfy) -> None:
     assert names
     assert sorted(comfy.get("/workflow_templates")[PACK]) == names
     for name in names:
-        assert comfy.get(f"/api/workflow_templates/{PACK}/{name}.json")["nodes"]
-        status, thumbnail = comfy.request(f"/api/workflow_templates/{PACK}/{name}.jpg")
+        assert comfy.get(f"/api/workflow_templates/{PACK}/{quote(name)}.json")["nodes"]
+        status, thumbnail = comfy.request(f"/api/workflow_templates/{PACK}/{quote(name)}.jpg")
         assert status == 200, f"{name} has no thumbnail"
         assert thumbnail.startswith(b"\xff\xd8"), f"{name}'s thumbnail is no JPEG"

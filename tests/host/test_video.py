@@ -169,8 +169,15 @@ def test_what_is_done_of_a_clip_can_be_kept(comfy: Comfy, button: str) -> None:
     asked: list[bool] = []
     keep = ("/style_atelier/keep", {"node": "stylize"})
 
+    searched: list[bool] = []  # the bar goes to its end while cuts are looked for, and begins anew when frames are painted
+
     def on_message(kind: str, data: dict[str, Any]) -> None:
-        if kind == "progress" and data["node"] == "stylize" and data["value"] > 0.02 * data["max"] and not asked:
+        if kind != "progress" or data["node"] != "stylize":
+            return
+        share = data["value"] / data["max"]
+        if share > 0.9:
+            searched.append(True)
+        elif searched and share > 0.02 and not asked:
             asked.append(True)
             comfy.request(*(keep if button == "keep" else ("/interrupt", {})))
 
