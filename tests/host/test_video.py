@@ -169,23 +169,18 @@ def test_what_is_done_of_a_clip_can_be_kept(comfy: Comfy, button: str) -> None:
     asked: list[bool] = []
     keep = ("/style_atelier/keep", {"node": "stylize"})
 
-    searched: list[bool] = []  # the bar goes to its end while cuts are looked for, and begins anew when frames are painted
+    at_once = {"size": 32, "statistics.cut_sensitivity": 0.0}  # no look for cuts before: the bar is that of painting
 
     def on_message(kind: str, data: dict[str, Any]) -> None:
-        if kind != "progress" or data["node"] != "stylize":
-            return
-        share = data["value"] / data["max"]
-        if share > 0.9:
-            searched.append(True)
-        elif searched and share > 0.02 and not asked:
+        if kind == "progress" and data["node"] == "stylize" and data["value"] > 0.02 * data["max"] and not asked:
             asked.append(True)
             comfy.request(*(keep if button == "keep" else ("/interrupt", {})))
 
-    run = comfy.run(prompt(comfy, name, size=32), on_message=on_message)
+    run = comfy.run(prompt(comfy, name, **at_once), on_message=on_message)
     if button != "keep":
         assert run.ending == "execution_interrupted"
         assert comfy.request(*keep)[0] == 202
-        run = comfy.run(prompt(comfy, name, size=32))
+        run = comfy.run(prompt(comfy, name, **at_once))
     assert run.ending == "execution_success", run.of("execution_error")
     found = saved(comfy, run)
     assert 0 < found["frames"] < LONG
