@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from ..metrics.judge import Judge
 from ..weights.catalogue import FileSpec, load_catalogue
 from ..weights.errors import WeightsError
-from ..weights.ledger import read_record
+from ..weights.ledger import read_record, sha256_of
 from .choices import Locate, entry_of
 from .registry import open_checkpoint
-
-CHUNK = 1 << 20
 
 
 def load_judge(choice: str, locate: Locate) -> Judge:
@@ -22,7 +19,7 @@ def load_judge(choice: str, locate: Locate) -> Judge:
     found = open_checkpoint(path, None if entry is None else entry.architecture)
     if entry is None and found.kind != "metric":
         raise WeightsError(f"{path.name} is a {found.kind}, not a network that measures: choose another file")
-    return Judge(found.architecture, choice, found.build(), sha256_of(path), entry is not None)
+    return Judge(found.architecture, choice, found.build(), known_sha256(path), entry is not None)
 
 
 def spec_of(name: str) -> FileSpec:
@@ -38,13 +35,9 @@ def absent(name: str, locate: Locate) -> str:
     return f"its weights are not here: models/style_atelier/{spec.path} is missing"
 
 
-def sha256_of(path: Path) -> str:
-    """Of the file, from its record where it has not changed since."""
+def known_sha256(path: Path) -> str:
+    """The file's sha256 in hex, from its record where it has not changed since."""
     record, stat = read_record(path), path.stat()
     if record is not None and (record.size, record.modified_ns) == (stat.st_size, stat.st_mtime_ns):
         return record.sha256
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256_of(path)
